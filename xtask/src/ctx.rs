@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What every verb shares: the places where things lie, the choices of this run, the screen.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::flags::Cli;
+use crate::ui::Ui;
+use crate::version::Tree;
+
+pub struct Ctx {
+    /// The crate's root: where `Cargo.toml` and `patches/` lie.
+    pub root: PathBuf,
+    /// `target/`: everything that is built.
+    pub target: PathBuf,
+    /// The user's cache folder: downloads, pinned tools, the compiler cache.
+    pub cache: PathBuf,
+    /// The QEMU this run is about.
+    pub tree: Tree,
+    /// False under `--no-install`.
+    pub may_install: bool,
+    pub ui: Ui,
+}
+
+impl Ctx {
+    pub fn new(cli: &Cli) -> Result<Ctx> {
+        let root = crate_root()?;
+        Ok(Ctx {
+            target: root.join("target"),
+            cache: cache_dir()?,
+            tree: cli.qemu.clone(),
+            may_install: !cli.no_install,
+            ui: Ui::new(root.join("target/log")),
+            root,
+        })
+    }
+
+    /// Where the trees of all versions and points lie.
+    pub fn qemu_dir(&self) -> PathBuf {
+        self.target.join("qemu")
+    }
+
+    /// A path as short as it can be said: relative to the crate's root.
+    pub fn show<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+}
+
+fn crate_root() -> Result<PathBuf> {
+    let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    manifest_dir
+        .parent()
+        .map(Path::to_path_buf)
+        .context("xtask's manifest has no parent directory")
+}
+
+fn cache_dir() -> Result<PathBuf> {
+    let base = match env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => {
+            PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
+                .join(".cache")
+        }
+    };
+    Ok(base.join("qemu-iothread"))
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The one grammar of the command line: parser, help and typed arguments.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::build::Flavor;
+use crate::version::{Point, Tree};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Builds, tests, measures and shows QEMU on the Rust IOThread",
+    long_about = "Builds, tests, measures and shows QEMU on the Rust IOThread.\n\n\
+        Every verb begins by making ready what it needs (packages, tools, QEMU's source, \
+        the patched tree, a build) and re-uses all that an earlier run left behind.",
+    after_help = "Exit codes: 0 all well, 1 a check or a step failed, 2 wrong usage, 130 interrupted.\n\
+        What is built lies under target/, downloads and the compiler cache under \
+        $XDG_CACHE_HOME/qemu-iothread (or ~/.cache/qemu-iothread); both can be deleted at any time.\n\n\
+        Examples:\n  \
+        cargo xtask demo                  a Linux guest on Rust IOThreads, from nothing\n  \
+        cargo xtask test --quick          what to run before a commit\n  \
+        cargo xtask setup --no-install    what is missing on this machine"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// Only check: never install a package, name what is missing
+    #[arg(long, global = true)]
+    pub no_install: bool,
+
+    /// QEMU to work on: a version (10.2 or 10.0) or a source tree of your own
+    #[arg(
+        long,
+        global = true,
+        value_name = "10.2|10.0|DIR",
+        default_value = "10.2"
+    )]
+    pub qemu: Tree,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    Demo(Demo),
+    Test(Test),
+    Build(Build),
+    Bisect(Bisect),
+    Bench(Bench),
+    Dual(Dual),
+    Patches(Patches),
+    Setup(Setup),
+}
+
+/// Boot a Linux guest that does checked I/O through Rust IOThreads
+#[derive(Args)]
+pub struct Demo {}
+
+/// Run everything that must pass
+#[derive(Args)]
+#[command(
+    after_help = "The last line is always `N passed, N failed, N skipped`; each skip is \
+    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test"
+)]
+pub struct Test {
+    /// What one runs before a commit: under 5 minutes once built
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+
+    /// Adds build flavours, the older QEMU's whole series and the long suites
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// Build QEMU at a point of the series; the last line of stdout is the build directory
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask build                       patched QEMU 10.2\n  \
+    cargo xtask build --at base             the same QEMU with its own C iothread.c\n  \
+    cargo xtask build --at 3 --qemu 10.0    the first three patches on QEMU 10.0\n  \
+    cargo xtask build --qemu ~/src/qemu     the series on a tree of yours (copied, never changed)\n  \
+    $(cargo xtask build | tail -1)/qemu-system-x86_64 -object iothread,help")]
+pub struct Build {
+    /// Point of the series: base (plain C), tip, or the number of patches applied
+    #[arg(long, value_name = "base|tip|N", default_value = "tip")]
+    pub at: Point,
+
+    /// How to configure and compile
+    #[arg(long, value_enum, default_value_t = Flavor::Default)]
+    pub flavor: Flavor,
+}
+
+/// Build and test each commit of the series, or find the commit that breaks CMD
+#[derive(Args)]
+#[command(
+    after_help = "CMD runs in the worktree after each build: exit 0 is good, 125 cannot tell, \
+    other codes are bad, as for git bisect run.\n\nExamples:\n  \
+    cargo xtask bisect                    a table of every commit\n  \
+    cargo xtask bisect --from 3 --to 5    three commits only\n  \
+    cargo xtask bisect -- build/qemu-storage-daemon --object iothread,help"
+)]
+pub struct Bisect {
+    /// First commit to look at (1 is the first patch)
+    #[arg(long, value_name = "N")]
+    pub from: Option<usize>,
+
+    /// Last commit to look at (the tip unless told)
+    #[arg(long, value_name = "M")]
+    pub to: Option<usize>,
+
+    /// Find the first commit at which this command fails
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Measure Rust against plain C, side by side in one run
+#[derive(Args)]
+pub struct Bench {
+    /// One row only (all unless told)
+    pub name: Option<String>,
+}
+
+/// Run the same suites and conversations on plain C and on Rust and compare
+#[derive(Args)]
+pub struct Dual {
+    /// Compare plain C with this point of the series
+    #[arg(long, value_name = "tip|N", default_value = "tip")]
+    pub at: Point,
+
+    /// Only this suite (all unless told)
+    #[arg(long)]
+    pub suite: Option<String>,
+}
+
+/// Check the patch series, or rewrite it from the work tree
+#[derive(Args)]
+pub struct Patches {
+    #[command(subcommand)]
+    pub action: PatchesAction,
+}
+
+#[derive(Subcommand)]
+pub enum PatchesAction {
+    /// checkpatch, `git am` on each supported version, header drift
+    Check,
+    /// Rewrite patches/ and the header from the branch in the tip's worktree
+    Refresh,
+}
+
+/// Make the machine ready: host packages, pinned tools, QEMU's source
+#[derive(Args)]
+pub struct Setup {}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Ctrl-C: every child runs in a process group of its own, and all of them are ended before we are.
+
+use std::collections::BTreeSet;
+use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+const INTERRUPTED: i32 = 130;
+
+static SEEN: AtomicBool = AtomicBool::new(false);
+static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP end the children; a second one ends us at once.
+pub fn install() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if SEEN.swap(true, Ordering::SeqCst) {
+            exit(INTERRUPTED);
+        }
+        let groups = groups();
+        for group in groups.iter() {
+            // A group that has just ended is no news.
+            let _ = killpg(Pid::from_raw(*group), Signal::SIGTERM);
+        }
+        if groups.is_empty() {
+            exit(INTERRUPTED);
+        }
+    })
+    .context("cannot watch for Ctrl-C")
+}
+
+/// Ends with code 130 if an interrupt is what made the last step fail.
+pub fn exit_if_interrupted() {
+    if SEEN.load(Ordering::SeqCst) {
+        eprintln!("interrupted; run the same command again to go on from here");
+        exit(INTERRUPTED);
+    }
+}
+
+/// While it lives, an interrupt ends the process group of this child.
+pub struct Watched(i32);
+
+impl Watched {
+    pub fn new(pid: u32) -> Watched {
+        let pid = pid as i32;
+        groups().insert(pid);
+        Watched(pid)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        groups().remove(&self.0);
+    }
+}

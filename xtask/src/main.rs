@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `cargo xtask`: every developer command of the project, one verb each.
+
+mod bench;
+mod build;
+mod cmd;
+mod ctx;
+mod demo;
+mod dual;
+mod flags;
+mod interrupt;
+mod report;
+mod series;
+mod ui;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use ctx::Ctx;
+use flags::{Cli, Verb};
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    interrupt::install()?;
+    let ctx = Ctx::new(cli)?;
+    match &cli.verb {
+        Verb::Demo(args) => demo::run(&ctx, args),
+        Verb::Build(args) => build::run(&ctx, args),
+        Verb::Bench(args) => bench::run(&ctx, args),
+        Verb::Dual(args) => dual::run(&ctx, args),
+        _ => anyhow::bail!("not built yet"),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            interrupt::exit_if_interrupted();
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The outcome of a list of checks: a line for each as it ends, a summary line at the end.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::interrupt;
+
+/// How one check ended.
+pub enum Outcome {
+    Passed,
+    /// What was not done, and why.
+    Skipped(String),
+}
+
+#[derive(Default)]
+pub struct Report {
+    passed: usize,
+    failed: Vec<String>,
+    skipped: Vec<(String, String)>,
+}
+
+impl Report {
+    pub fn new() -> Report {
+        Report::default()
+    }
+
+    /// Runs one named check and prints its line.
+    pub fn check(&mut self, name: &str, check: impl FnOnce() -> Result<Outcome>) {
+        let start = Instant::now();
+        let outcome = check();
+        interrupt::exit_if_interrupted();
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(Outcome::Passed) => {
+                self.passed += 1;
+                println!("pass  {name} ({seconds:.1} s)");
+            }
+            Ok(Outcome::Skipped(reason)) => {
+                println!("skip  {name}: {reason}");
+                self.skipped.push((name.to_string(), reason));
+            }
+            Err(error) => {
+                println!("FAIL  {name} ({seconds:.1} s)\n{error:#}");
+                self.failed.push(name.to_string());
+            }
+        }
+    }
+
+    /// The same for a check that passes whenever it returns.
+    pub fn pass(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
+        self.check(name, || check().map(|()| Outcome::Passed));
+    }
+
+    /// Names skips and failures once more, prints the summary line, fails if a check did.
+    pub fn finish(self) -> Result<()> {
+        for (name, reason) in &self.skipped {
+            println!("skipped: {name}: {reason}");
+        }
+        for name in &self.failed {
+            println!("failed: {name}");
+        }
+        println!(
+            "{} passed, {} failed, {} skipped",
+            self.passed,
+            self.failed.len(),
+            self.skipped.len()
+        );
+        if !self.failed.is_empty() {
+            bail!("{} of the checks failed", self.failed.len());
+        }
+        Ok(())
+    }
+}

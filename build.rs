@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Takes QEMU's declarations from the configured QEMU build that is at hand.
+//!
+//! Which build: the environment's `QEMU_BUILD_DIR`, which QEMU's own build sets,
+//! else `target/qemu/current`, which `cargo xtask build` leaves. Without one only
+//! the model is built, for which a warning is given.
+
+use std::env;
+use std::error::Error;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// What of QEMU the library calls.
+const FUNCTIONS: &[&str] = &[
+    "aio_bh_schedule_oneshot_full",
+    "aio_context_(new|unref|set_(poll|aio|thread_pool)_params)",
+    "aio_get_g_source",
+    "aio_notify",
+    "aio_poll",
+    "error_(free|propagate|report|setg_internal)",
+    "object_(child_foreach|class_property_add|dynamic_cast|new_with_props|ref|unref|unparent)",
+    "object_get_(canonical_path_component|internal_root|objects_root)",
+    "object_resolve_path_type",
+    "qemu_get_(aio_context|current_aio_context|thread_id)",
+    "qemu_mutex_(init|destroy|lock_impl|unlock_impl)",
+    "qemu_sem_(init|destroy|post|wait)",
+    "qemu_set_current_aio_context",
+    "qemu_thread_(create|join)",
+    "rcu_(un)?register_thread",
+    "visit_type_int64",
+];
+
+const TYPES: &[&str] =
+    &["EventLoopBase", "EventLoopBaseClass", "IOThreadInfo", "IOThreadInfoList", "TypeInfo"];
+
+/// What it passes on, or holds, without a look inside.
+const OPAQUE_TYPES: &[&str] = &["AioContext", "ObjectClass", "Visitor", "pthread_.*"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=QEMU_BUILD_DIR");
+    println!("cargo::rerun-if-changed=build.rs");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let Some(build) = qemu_build(&root)? else {
+        println!(
+            "cargo::warning=no QEMU build at hand, so this is the model alone, without the C \
+             API: run `cargo xtask build`, or set QEMU_BUILD_DIR to a configured build"
+        );
+        return Ok(());
+    };
+    println!("cargo::rustc-cfg=qemu");
+    let flags = compiler_flags(&build)?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let bindings = bind(&root, &flags)?;
+    probe(&bindings);
+    write_if_changed(&out.join("bindings.rs"), &bindings)?;
+    if env::var_os("QEMU_IOTHREAD_MESON").is_none() {
+        build_glue(&root, &flags);
+    }
+    Ok(())
+}
+
+fn qemu_build(root: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
+    if let Some(named) = env::var_os("QEMU_BUILD_DIR") {
+        let named = PathBuf::from(named);
+        if named.join("compile_commands.json").exists() {
+            return Ok(Some(named.canonicalize()?));
+        }
+        return Err(format!(
+            "QEMU_BUILD_DIR is {}, which is no configured QEMU build: it has no \
+             compile_commands.json. Run QEMU's configure there first.",
+            named.display()
+        )
+        .into());
+    }
+    let current = root.join("target/qemu/current");
+    println!("cargo::rerun-if-changed={}", current.join("config-host.h").display());
+    let there = current.join("compile_commands.json").exists();
+    Ok(if there { Some(current.canonicalize()?) } else { None })
+}
+
+/// The flags that find QEMU's headers, absolute, as the C compiler gets them for
+/// a file that stands beside `iothread.c` in QEMU's build. All other flags stay
+/// away: libclang does not know each of them.
+fn compiler_flags(build: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let commands: serde_json::Value =
+        serde_json::from_reader(File::open(build.join("compile_commands.json"))?)?;
+    let command = commands
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| {
+            let file = entry["file"].as_str().unwrap_or_default();
+            file.ends_with("/blockdev.c")
+        })
+        .and_then(|entry| entry["command"].as_str())
+        .ok_or("QEMU's compile_commands.json does not say how blockdev.c is compiled")?;
+    let mut flags = Vec::new();
+    let mut words = command.split_ascii_whitespace();
+    while let Some(word) = words.next() {
+        if let "-iquote" | "-isystem" | "-include" = word {
+            let path = words.next().ok_or("a flag of QEMU's ends without its folder")?;
+            flags.extend([word.to_string(), absolute(build, path)]);
+        } else if let Some(path) = word.strip_prefix("-I") {
+            flags.push(format!("-I{}", absolute(build, path)));
+        } else if word.starts_with("-D") {
+            flags.push(word.to_string());
+        }
+    }
+    Ok(flags)
+}
+
+fn absolute(build: &Path, path: &str) -> String {
+    build.join(path).display().to_string()
+}
+
+fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
+    let mut builder = bindgen::Builder::default()
+        .header(root.join("src/sys/wrapper.h").display().to_string())
+        .clang_args(flags)
+        .rust_target(bindgen::RustTarget::stable(83, 0).map_err(|e| e.to_string())?)
+        .use_core()
+        .derive_debug(false)
+        .derive_copy(false)
+        .generate_comments(false)
+        .blocklist_type(".*_autoptr")
+        .blocklist_type("_?GSource")
+        .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
+    for function in FUNCTIONS {
+        builder = builder.allowlist_function(function);
+    }
+    builder = builder.allowlist_var("QEMU_THREAD_JOINABLE");
+    for name in TYPES {
+        builder = builder.allowlist_type(name);
+    }
+    for name in OPAQUE_TYPES {
+        builder = builder.allowlist_type(name).opaque_type(name);
+    }
+    Ok(builder.generate()?.to_string())
+}
+
+/// Switches on what the tree at hand has: nobody configures it.
+fn probe(bindings: &str) {
+    let flat: String = bindings.split_whitespace().collect::<Vec<_>>().join(" ");
+    let poll_params = flat.split("fn aio_context_set_poll_params").nth(1).unwrap_or_default();
+    let poll_params = poll_params.split(';').next().unwrap_or_default();
+    if poll_params.contains("poll_weight") || poll_params.contains("weight:") {
+        println!("cargo::rustc-cfg=qemu_poll_weight");
+    }
+    let class_init = flat.split("pub class_init:").nth(1).unwrap_or_default();
+    let class_init = class_init.split('>').next().unwrap_or_default();
+    if class_init.contains("*const") {
+        println!("cargo::rustc-cfg=qemu_const_class_data");
+    }
+}
+
+/// An unchanged file keeps its time, so that nothing is compiled again for it.
+fn write_if_changed(path: &Path, text: &str) -> std::io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text)
+}
+
+/// The C half, for whoever links the plain static library.
+fn build_glue(root: &Path, flags: &[String]) {
+    let glue = root.join("glue/glue.c");
+    println!("cargo::rerun-if-changed={}", glue.display());
+    let mut build = cc::Build::new();
+    build.file(glue).std("gnu11").flag("-fno-strict-aliasing");
+    flags.iter().for_each(|flag| {
+        build.flag(flag);
+    });
+    build.compile("qemu_iothread_glue");
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What Meson needs of cargo: `check` says at configure time what is missing,
+`build` makes the one object and its depfile. Python's standard library only.
+"""
+
+import argparse
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Meson's name of a CPU family to the first part of Rust's target.
+RUST_CPUS = {
+    'aarch64': 'aarch64',
+    'loongarch64': 'loongarch64',
+    'ppc64': 'powerpc64le',
+    'riscv64': 'riscv64gc',
+    's390x': 's390x',
+    'x86_64': 'x86_64',
+}
+
+# The oldest and the newest QEMU whose headers the library was built with.
+QEMU_VERSIONS = ((10, 0), (11, 1))
+
+# Where clang-sys looks for libclang, beside LIBCLANG_PATH and llvm-config.
+LIBCLANG_DIRS = (
+    '/usr/lib/llvm-*/lib', '/usr/lib/llvm*/lib*', '/usr/lib*', '/usr/lib/*-linux-gnu*',
+    '/usr/local/lib*', '/usr/local/llvm*/lib*',
+)
+LIBCLANG_NAMES = ('libclang.so', 'libclang-*.so', 'libclang.so.*', 'libclang-*.so.*')
+
+
+class Missing(Exception):
+    """What is missing or cannot work, and what to do about it."""
+
+
+def output_of(*command):
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        detail = getattr(error, 'stderr', None) or error
+        raise Missing(f'`{" ".join(command)}` failed: {str(detail).strip()}') from error
+
+
+def tool(name):
+    """cargo and rustc, which CARGO and RUSTC in the environment may name."""
+    path = os.environ.get(name.upper(), name)
+    if not shutil.which(path):
+        raise Missing(f'{path} was not found. Install Rust (Debian: cargo, rustc; Fedora: '
+                      f'cargo, rust; or rustup), or set {name.upper()} to its path.')
+    return path
+
+
+def numbers(version):
+    return tuple(int(n) for n in re.findall(r'\d+', version)[:2])
+
+
+def check_rustc(args):
+    manifest = (args.crate / 'Cargo.toml').read_text(encoding='utf-8')
+    oldest = re.search(r'^rust-version = "([\d.]+)"', manifest, re.M).group(1)
+    version = output_of(tool('rustc'), '--version').split()[1]
+    if numbers(version) < numbers(oldest):
+        raise Missing(f'rustc {version} is too old: qemu-iothread needs {oldest} or newer. '
+                      'Install a newer Rust, or set RUSTC and CARGO to one.')
+    return version
+
+
+def libclang():
+    dirs = [os.environ.get('LIBCLANG_PATH', '')]
+    if os.path.isfile(dirs[0]):
+        return dirs[0]
+    if shutil.which(os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')):
+        dirs.append(output_of(os.environ.get('LLVM_CONFIG_PATH', 'llvm-config'),
+                              '--libdir').strip())
+    if not dirs[0]:
+        dirs += LIBCLANG_DIRS
+    for folder in filter(None, dirs):
+        for name in LIBCLANG_NAMES:
+            found = glob.glob(os.path.join(folder, name))
+            if found:
+                return sorted(found)[-1]
+    raise Missing('libclang was not found, which bindgen reads QEMU\'s headers with. Install it '
+                  '(Debian: libclang-dev; Fedora: clang-devel), or set LIBCLANG_PATH to its '
+                  'folder.')
+
+
+def check_host(args):
+    if args.host_system != 'linux':
+        raise Missing(f'qemu-iothread serves Linux hosts; this one is {args.host_system}. '
+                      'Build a QEMU without the patch that links it.')
+    if args.pointer_size != 8:
+        raise Missing(f'qemu-iothread serves 64-bit hosts; a pointer has {args.pointer_size * 8} '
+                      f'bits on {args.host_cpu}. Build a QEMU without the patch that links it.')
+    if args.host_cpu not in RUST_CPUS:
+        raise Missing(f'qemu-iothread knows no Rust target for a host of type {args.host_cpu}; '
+                      f'it serves {", ".join(RUST_CPUS)}.')
+    if args.cfi == 'true':
+        raise Missing('--enable-cfi traps on callbacks that are written in Rust, because rustc '
+                      'gives them no CFI type. Configure with --disable-cfi.')
+
+
+def check_qemu(args):
+    version = numbers(args.qemu_version)
+    oldest, newest = QEMU_VERSIONS
+    if not oldest <= version <= newest:
+        served = ' to '.join('.'.join(map(str, v)) for v in QEMU_VERSIONS)
+        raise Missing(f'qemu-iothread serves QEMU {served}; this tree is {args.qemu_version}. '
+                      'Take a qemu-iothread that was made for it.')
+
+
+def rust_target(args):
+    """The target of a cross build; None builds for the machine at hand."""
+    if not args.target_cpu:
+        return None
+    target = f'{RUST_CPUS[args.target_cpu]}-unknown-linux-gnu'
+    libdir = output_of(tool('rustc'), '--print', 'target-libdir', '--target', target).strip()
+    if not os.path.isdir(libdir):
+        raise Missing(f'Rust\'s core library for {target} is not installed (rustup: `rustup '
+                      f'target add {target}`; Debian: libstd-rust-dev of that architecture).')
+    return target
+
+
+def check(args):
+    check_host(args)
+    check_qemu(args)
+    tool('cargo')
+    version = check_rustc(args)
+    clang = libclang()
+    target = rust_target(args) or 'this machine'
+    print(f'qemu-iothread: rustc {version} for {target}, libclang {clang}')
+
+
+def rustc_flags(args, object_path):
+    flags = [f'--emit=obj={object_path}',
+             f'--remap-path-prefix={args.crate}=qemu-iothread',
+             f'--remap-path-prefix={args.target_dir}=cargo']
+    sanitizers = [s for s in args.sanitizers.split(',') if s in ('address', 'thread')]
+    if sanitizers and 'nightly' in output_of(tool('rustc'), '--version'):
+        flags += [f'-Zsanitizer={s}' for s in sanitizers]
+        flags.append('-Cunsafe-allow-abi-mismatch=sanitizer')
+    return flags
+
+
+def cargo_command(args, object_path):
+    command = [tool('cargo'), 'rustc', '--locked', '--quiet', '--lib', '--crate-type=staticlib',
+               '--profile=embed', f'--target-dir={args.target_dir}',
+               f'--manifest-path={args.crate / "Cargo.toml"}']
+    if (args.crate / 'vendor').is_dir():
+        command += ['--offline', '--config', 'source.crates-io.replace-with="vendor"',
+                    '--config', f'source.vendor.directory="{args.crate / "vendor"}"']
+    target = rust_target(args)
+    if target:
+        command.append(f'--target={target}')
+    return command + ['--'] + rustc_flags(args, object_path)
+
+
+def environment(args):
+    env = dict(os.environ)
+    env['QEMU_BUILD_DIR'] = str(args.qemu_build)
+    env['QEMU_IOTHREAD_MESON'] = '1'
+    env['CARGO_PROFILE_EMBED_DEBUG'] = args.debug_info
+    # Without optimisation panic paths stay, and with them undefined symbols of
+    # Rust's; and what is optimised for size here is no slower.
+    env['CARGO_PROFILE_EMBED_OPT_LEVEL'] = '1' if args.optimization in ('0', 'g') else 's'
+    return env
+
+
+def copy_if_changed(source, target):
+    """An object that stayed the same makes nobody link again."""
+    if not target.exists() or target.read_bytes() != source.read_bytes():
+        shutil.copyfile(source, target)
+
+
+def build(args):
+    args.target_dir.mkdir(parents=True, exist_ok=True)
+    object_path = args.target_dir / 'qemu_iothread.o'
+    result = subprocess.run(cargo_command(args, object_path), env=environment(args), check=False)
+    if result.returncode != 0:
+        raise Missing('cargo could not build qemu-iothread; its messages stand above.')
+    copy_if_changed(object_path, args.output)
+    profile_dir = args.target_dir / (rust_target(args) or '') / 'embed'
+    depfile = (profile_dir / 'libqemu_iothread.d').read_text(encoding='utf-8')
+    _, dependencies = depfile.split(': ', 1)
+    args.depfile.write_text(f'{args.output}: {dependencies}', encoding='utf-8')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--crate', type=Path, required=True)
+    common.add_argument('--sanitizers', default='')
+    common.add_argument('--target-cpu')
+    verbs = parser.add_subparsers(required=True)
+    parser_check = verbs.add_parser('check', parents=[common])
+    parser_build = verbs.add_parser('build', parents=[common])
+    parser_check.set_defaults(run=check)
+    parser_check.add_argument('--host-system', required=True)
+    parser_check.add_argument('--host-cpu', required=True)
+    parser_check.add_argument('--pointer-size', type=int, required=True)
+    parser_check.add_argument('--qemu-version', required=True)
+    parser_check.add_argument('--cfi', required=True)
+    parser_build.set_defaults(run=build)
+    for option in ('--qemu-build', '--target-dir', '--output', '--depfile'):
+        parser_build.add_argument(option, type=Path, required=True)
+    parser_build.add_argument('--debug-info', required=True)
+    parser_build.add_argument('--optimization', required=True)
+    args = parser.parse_args()
+    try:
+        args.run(args)
+    except Missing as reason:
+        sys.exit(f'qemu-iothread: {reason}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What Rust cannot say itself: QEMU's module constructor. Everything else that
+ * the library calls in QEMU is a plain function.
+ */
+#include "qemu/osdep.h"
+#include "qemu/module.h"
+#include "qom/object.h"
+
+extern const TypeInfo qemu_iothread_type_info;
+
+/* type_init() runs this before main(), with all other types of QEMU's. */
+static void qemu_iothread_register_type(void)
+{
+    type_register_static(&qemu_iothread_type_info);
+}
+
+type_init(qemu_iothread_register_type)

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The QOM class `iothread`: instance, properties, creation and lookup.
+//!
+//! Everything here runs in the main thread, under the BQL where there is one.
+
+use core::cell::UnsafeCell;
+use core::ffi::{c_char, c_void, CStr};
+use core::ptr::{self, null, null_mut};
+
+use crate::fatal;
+use crate::model::holders::Holders;
+use crate::model::params::{in_range, Param, PollParams, PARAMS};
+use crate::registry;
+use crate::sys::aio;
+use crate::sys::bindings::{self as qemu, ClassData};
+use crate::sys::error::{propagate, Errp, Error};
+use crate::sys::object;
+use crate::sys::qthread::Mutex;
+use crate::sys::records::Records;
+use crate::thread::Worker;
+
+/// QOM's name of the class.
+pub const TYPE_IOTHREAD: &CStr = c"iothread";
+
+/// An instance of the class; opaque to C.
+///
+/// Invariant: QOM made it, by [`instance_init`], and it stays where it is until
+/// [`instance_finalize`]. C writes the parent's part only. Whoever has a pointer
+/// to one from C has a live one: each function of the C API asks for that.
+#[repr(C)]
+pub struct IOThread {
+    parent: UnsafeCell<qemu::EventLoopBase>,
+    params: PollParams,
+    worker: Worker,
+    holders: Mutex<Holders<Records>>,
+}
+
+impl IOThread {
+    /// How it polls.
+    pub fn params(&self) -> &PollParams {
+        &self.params
+    }
+
+    /// Its event loop.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Who holds it.
+    pub fn holders(&self) -> &Mutex<Holders<Records>> {
+        &self.holders
+    }
+
+    /// Its parent class's part, which C writes as well.
+    pub fn base(&self) -> *mut qemu::EventLoopBase {
+        self.parent.get()
+    }
+
+    /// The QOM object that it is.
+    pub fn object(&self) -> *mut qemu::Object {
+        self.base().cast()
+    }
+
+    /// Gives all parameters to `ctx`; the first that QEMU refuses ends it.
+    fn configure(&self, ctx: *mut qemu::AioContext) -> Result<(), Error> {
+        // SAFETY: ctx is this IOThread's, or about to be; invariant of IOThread.
+        unsafe {
+            aio::set_poll_params(ctx, &self.params)?;
+            aio::set_base_params(ctx, self.base())
+        }
+    }
+}
+
+/// The class, as the C glue hands it to QOM before `main`.
+#[no_mangle]
+pub static qemu_iothread_type_info: TypeInfo = TypeInfo(qemu::TypeInfo {
+    name: TYPE_IOTHREAD.as_ptr(),
+    parent: c"event-loop-base".as_ptr(),
+    instance_size: size_of::<IOThread>(),
+    instance_align: 0,
+    instance_init: Some(instance_init),
+    instance_post_init: None,
+    instance_finalize: Some(instance_finalize),
+    abstract_: false,
+    class_size: 0,
+    class_init: Some(class_init),
+    class_base_init: None,
+    class_data: null_mut(),
+    interfaces: null_mut(),
+});
+
+/// A description of a class that never changes.
+#[repr(transparent)]
+pub struct TypeInfo(qemu::TypeInfo);
+
+// SAFETY: nobody writes it, and it points to nothing but constants.
+unsafe impl Sync for TypeInfo {}
+
+unsafe extern "C" fn class_init(class: *mut qemu::ObjectClass, _data: ClassData) {
+    let base: *mut qemu::EventLoopBaseClass = class.cast();
+    // SAFETY: QOM gives a class of ours to initialise, which begins with its
+    // parent's. PARAMS is static, and only read.
+    unsafe {
+        (*base).init = Some(complete);
+        (*base).update_params = Some(update_params);
+        for param in &PARAMS {
+            let opaque = ptr::from_ref(param).cast_mut().cast();
+            let (name, int) = (param.name.as_ptr(), c"int".as_ptr());
+            let (get, set) = (Some(get_param as _), Some(set_param as _));
+            qemu::object_class_property_add(class, name, int, get, set, None, opaque);
+        }
+    }
+}
+
+unsafe extern "C" fn instance_init(object: *mut qemu::Object) {
+    let this: *mut IOThread = object.cast();
+    // SAFETY: QOM gives zeroed memory of instance_size bytes that only the parent
+    // class has touched.
+    unsafe {
+        ptr::addr_of_mut!((*this).params).write(PollParams::new());
+        Worker::init(ptr::addr_of_mut!((*this).worker));
+        Mutex::init(ptr::addr_of_mut!((*this).holders), Holders::new(Records::new()));
+    }
+}
+
+unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
+    let this: *mut IOThread = object.cast();
+    // SAFETY: invariant of IOThread; the last reference is gone, so that nobody
+    // but its own thread knows it, and that one ends here.
+    unsafe {
+        let ctx = (*this).worker.ctx();
+        if !ctx.is_null() {
+            if aio::is_current(ctx) {
+                fatal::last_ref_on_own_thread(&*this, c"object_unref", None);
+            }
+            (*this).worker.stop();
+            registry::leave(ctx);
+        }
+        (*this).worker.dispose();
+        ptr::drop_in_place(ptr::addr_of_mut!((*this).holders));
+    }
+}
+
+/// Completes the object: makes the event loop and starts the thread.
+unsafe extern "C" fn complete(base: *mut qemu::EventLoopBase, errp: Errp) {
+    let this: *mut IOThread = base.cast();
+    // SAFETY: invariant of IOThread; the object has a parent already.
+    unsafe {
+        let iothread = &*this;
+        let id = object::id(base.cast()).unwrap_or(c"(null)");
+        let started = iothread.worker.start(id, |ctx| iothread.configure(ctx));
+        if started.is_ok() {
+            registry::enter(iothread.worker.ctx(), this);
+        }
+        propagate(errp, started);
+    }
+}
+
+/// A parameter of the parent class has changed.
+unsafe extern "C" fn update_params(base: *mut qemu::EventLoopBase, errp: Errp) {
+    // SAFETY: invariant of IOThread.
+    unsafe {
+        let iothread = &*base.cast::<IOThread>();
+        let ctx = iothread.worker.ctx();
+        if !ctx.is_null() {
+            propagate(errp, iothread.configure(ctx));
+        }
+    }
+}
+
+unsafe extern "C" fn get_param(
+    object: *mut qemu::Object,
+    visitor: *mut qemu::Visitor,
+    name: *const c_char,
+    opaque: *mut c_void,
+    errp: Errp,
+) {
+    // SAFETY: invariant of IOThread; opaque is what class_init() registered.
+    unsafe {
+        let (params, param) = ((*object.cast::<IOThread>()).params(), &*opaque.cast::<Param>());
+        let mut value = (param.value)(params).get();
+        qemu::visit_type_int64(visitor, name, &mut value, errp);
+    }
+}
+
+unsafe extern "C" fn set_param(
+    object: *mut qemu::Object,
+    visitor: *mut qemu::Visitor,
+    name: *const c_char,
+    opaque: *mut c_void,
+    errp: Errp,
+) {
+    // SAFETY: invariant of IOThread; opaque is what class_init() registered.
+    unsafe {
+        let (iothread, param) = (&*object.cast::<IOThread>(), &*opaque.cast::<Param>());
+        let mut value = 0;
+        if !qemu::visit_type_int64(visitor, name, &mut value, errp) {
+            return;
+        }
+        if !in_range(value) {
+            let (name, max) = (param.name.as_ptr(), i64::MAX);
+            let (file, function) = (c"class.rs".as_ptr(), c"set_param".as_ptr());
+            let text = c"%s value must be in range [0, %lld]".as_ptr();
+            qemu::error_setg_internal(errp, file, 0, function, text, name, max);
+            return;
+        }
+        (param.value)(iothread.params()).set(value);
+        let ctx = iothread.worker.ctx();
+        if !ctx.is_null() {
+            propagate(errp, aio::set_poll_params(ctx, iothread.params()));
+        }
+    }
+}
+
+/// Makes an IOThread that users do not see, owned by its parent.
+///
+/// # Safety
+///
+/// `id` is a C string, `errp` what a caller of QEMU's may pass as one.
+pub unsafe fn create_internal(id: *const c_char, errp: Errp) -> *mut IOThread {
+    // SAFETY: the caller's word; the list of properties ends at once.
+    unsafe {
+        let root = qemu::object_get_internal_root();
+        let end = null::<c_char>();
+        qemu::object_new_with_props(TYPE_IOTHREAD.as_ptr(), root, id, errp, end).cast()
+    }
+}
+
+/// Finds an IOThread by its path or the end of it, borrowed; null if there is
+/// none or more than one.
+///
+/// # Safety
+///
+/// `id` is a C string.
+pub unsafe fn find_by_path(id: *const c_char) -> *mut IOThread {
+    // SAFETY: the caller's word; QOM accepts a null for "ambiguous".
+    unsafe { qemu::object_resolve_path_type(id, TYPE_IOTHREAD.as_ptr(), null_mut()).cast() }
+}

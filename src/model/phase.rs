@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The life of an IOThread, and the only place where it moves on.
+//!
+//! ```text
+//! New ──Complete──► Starting ──ThreadUp──► Running ──Stop──► Stopping ──Quit──► Leaving ──Joined──► Ended
+//!  ▲                    │
+//!  └───────Fail─────────┘
+//! ```
+//!
+//! Two steps lie between the request to stop and the end because the request is
+//! a bottom half of the IOThread's own: a loop that ended on the request alone
+//! would leave that bottom half pending, and QEMU aborts on those.
+
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicU8, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU8, Ordering};
+
+/// Where an IOThread stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// It has no AioContext: not completed yet, or completing failed.
+    New,
+    /// Its AioContext exists; its thread has not reported yet.
+    Starting,
+    /// Its thread runs the event loop.
+    Running,
+    /// Its thread was asked to stop and may not know it yet.
+    Stopping,
+    /// Its thread has seen the request and leaves the event loop.
+    Leaving,
+    /// Its thread has been joined.
+    Ended,
+}
+
+/// What moves an IOThread on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The object is completed: its AioContext was made.
+    Complete,
+    /// Completing failed after that: the AioContext is gone.
+    Fail,
+    /// The thread reports that it is up.
+    ThreadUp,
+    /// Somebody asks it to stop.
+    Stop,
+    /// The thread runs the request to stop.
+    Quit,
+    /// Whoever asked has joined the thread.
+    Joined,
+}
+
+impl Phase {
+    /// The phase that follows, or `None` where `trigger` means nothing, as a
+    /// second `Stop`.
+    pub const fn on(self, trigger: Trigger) -> Option<Self> {
+        match (self, trigger) {
+            (Self::New, Trigger::Complete) => Some(Self::Starting),
+            (Self::Starting, Trigger::Fail) => Some(Self::New),
+            (Self::Starting, Trigger::ThreadUp) => Some(Self::Running),
+            (Self::Running, Trigger::Stop) => Some(Self::Stopping),
+            (Self::Stopping, Trigger::Quit) => Some(Self::Leaving),
+            (Self::Leaving, Trigger::Joined) => Some(Self::Ended),
+            _ => None,
+        }
+    }
+
+    const fn from_u8(value: u8) -> Self {
+        match value {
+            0 => Self::New,
+            1 => Self::Starting,
+            2 => Self::Running,
+            3 => Self::Stopping,
+            4 => Self::Leaving,
+            _ => Self::Ended,
+        }
+    }
+}
+
+/// The phase of an IOThread as its own thread and all others see it.
+///
+/// At any time one thread alone may move it on: the IOThread's own for
+/// `ThreadUp` and `Quit`, which its creator and its stopper wait for, and the
+/// main thread for the rest. So no transition races with another.
+#[derive(Debug)]
+pub struct PhaseCell(AtomicU8);
+
+impl PhaseCell {
+    /// A life that begins.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self(AtomicU8::new(Phase::New as u8))
+    }
+
+    /// A life that begins, under the model checker.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self(AtomicU8::new(Phase::New as u8))
+    }
+
+    /// Where it stands; what was written before that step is visible.
+    pub fn get(&self) -> Phase {
+        Phase::from_u8(self.0.load(Ordering::Acquire))
+    }
+
+    /// Moves on, and says whether `trigger` meant anything.
+    #[must_use]
+    pub fn advance(&self, trigger: Trigger) -> bool {
+        match self.get().on(trigger) {
+            Some(next) => {
+                self.0.store(next as u8, Ordering::Release);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the event loop goes on.
+    pub fn keeps_running(&self) -> bool {
+        self.0.load(Ordering::Acquire) < Phase::Leaving as u8
+    }
+}
+
+impl Default for PhaseCell {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const PHASES: [Phase; 6] = [
+        Phase::New,
+        Phase::Starting,
+        Phase::Running,
+        Phase::Stopping,
+        Phase::Leaving,
+        Phase::Ended,
+    ];
+    const TRIGGERS: [Trigger; 6] = [
+        Trigger::Complete,
+        Trigger::Fail,
+        Trigger::ThreadUp,
+        Trigger::Stop,
+        Trigger::Quit,
+        Trigger::Joined,
+    ];
+
+    #[test]
+    fn a_life_goes_through_all_phases_in_order() {
+        let cell = PhaseCell::new();
+        let mut seen = std::vec![cell.get()];
+        for trigger in TRIGGERS {
+            if trigger != Trigger::Fail {
+                assert!(cell.advance(trigger), "{trigger:?}");
+                seen.push(cell.get());
+            }
+        }
+        assert_eq!(seen, PHASES);
+    }
+
+    #[test]
+    fn a_failed_completion_can_be_tried_again() {
+        let cell = PhaseCell::new();
+        assert!(cell.advance(Trigger::Complete));
+        assert!(cell.advance(Trigger::Fail));
+        assert_eq!(cell.get(), Phase::New);
+        assert!(cell.advance(Trigger::Complete));
+    }
+
+    #[test]
+    fn stopping_means_something_only_while_it_runs() {
+        for phase in PHASES {
+            assert_eq!(phase.on(Trigger::Stop).is_some(), phase == Phase::Running, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn no_phase_has_two_ways_on_and_only_failing_leads_back() {
+        for phase in PHASES {
+            for trigger in TRIGGERS {
+                if let Some(next) = phase.on(trigger) {
+                    assert_eq!(next > phase, trigger != Trigger::Fail, "{phase:?} {trigger:?}");
+                }
+            }
+            let ways = TRIGGERS.iter().filter(|t| phase.on(**t).is_some()).count();
+            assert_eq!(ways, match phase { Phase::Starting => 2, Phase::Ended => 0, _ => 1 });
+        }
+    }
+
+    #[test]
+    fn every_phase_survives_its_byte() {
+        for phase in PHASES {
+            assert_eq!(Phase::from_u8(phase as u8), phase);
+        }
+    }
+
+    #[test]
+    fn the_loop_ends_when_the_thread_has_seen_the_request() {
+        let cell = PhaseCell::new();
+        for (trigger, runs) in [
+            (Trigger::Complete, true),
+            (Trigger::ThreadUp, true),
+            (Trigger::Stop, true),
+            (Trigger::Quit, false),
+            (Trigger::Joined, false),
+        ] {
+            assert!(cell.advance(trigger));
+            assert_eq!(cell.keeps_running(), runs, "{trigger:?}");
+        }
+    }
+}

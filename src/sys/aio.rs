@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! An AioContext that we own.
+
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+use super::bindings as qemu;
+use super::error::{check, checked, Error};
+use super::glib::MainContext;
+use crate::model::params::PollParams;
+
+/// A reference to an AioContext.
+///
+/// Invariant: the pointer owns one reference.
+pub struct AioContext(NonNull<qemu::AioContext>);
+
+impl AioContext {
+    /// A new AioContext that no thread runs yet.
+    ///
+    /// # Errors
+    ///
+    /// QEMU's own, as when file descriptors run out.
+    pub fn new() -> Result<Option<Self>, Error> {
+        // SAFETY: errp is ours.
+        let (raw, outcome) = checked(|errp| unsafe { qemu::aio_context_new(errp) });
+        outcome.map(|()| NonNull::new(raw).map(Self))
+    }
+
+    /// The context, borrowed.
+    pub fn as_ptr(&self) -> *mut qemu::AioContext {
+        self.0.as_ptr()
+    }
+
+    /// Lets `context` run this AioContext's events, as the source `name`.
+    pub fn attach_to(&self, context: &MainContext, name: &CStr) {
+        // SAFETY: invariant of AioContext; the source is new with it. attach()
+        // takes its own reference, so the one that we got goes back.
+        unsafe {
+            let source = qemu::aio_get_g_source(self.0.as_ptr());
+            context.attach(source, name);
+            glib_sys::g_source_unref(source);
+        }
+    }
+
+    /// Gives the reference away.
+    pub fn into_raw(self) -> *mut qemu::AioContext {
+        let raw = self.0.as_ptr();
+        core::mem::forget(self);
+        raw
+    }
+
+    /// Takes a reference over.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is null or comes from [`Self::into_raw`], and is not used again.
+    pub unsafe fn from_raw(raw: *mut qemu::AioContext) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+}
+
+impl Drop for AioContext {
+    fn drop(&mut self) {
+        // SAFETY: invariant of AioContext.
+        unsafe { qemu::aio_context_unref(self.0.as_ptr()) }
+    }
+}
+
+/// Makes `ctx` poll as `params` says.
+///
+/// # Errors
+///
+/// QEMU's own.
+///
+/// # Safety
+///
+/// `ctx` is live. Main thread.
+pub unsafe fn set_poll_params(
+    ctx: *mut qemu::AioContext,
+    params: &PollParams,
+) -> Result<(), Error> {
+    let (max, grow, shrink) = (params.max_ns.get(), params.grow.get(), params.shrink.get());
+    // SAFETY: the caller's word for ctx.
+    check(|errp| unsafe {
+        #[cfg(not(qemu_poll_weight))]
+        qemu::aio_context_set_poll_params(ctx, max, grow, shrink, errp);
+        // A weight of 0 is QEMU's default, which C's property leaves as well.
+        #[cfg(qemu_poll_weight)]
+        qemu::aio_context_set_poll_params(ctx, max, grow, shrink, 0, errp);
+    })
+}
+
+/// Gives `ctx` the limits of its event-loop base: requests in a batch, threads in
+/// its pool.
+///
+/// # Errors
+///
+/// QEMU's own.
+///
+/// # Safety
+///
+/// `ctx` and `base` are live. Main thread.
+pub unsafe fn set_base_params(
+    ctx: *mut qemu::AioContext,
+    base: *const qemu::EventLoopBase,
+) -> Result<(), Error> {
+    // SAFETY: the caller's word. Only the main thread writes these fields.
+    unsafe {
+        qemu::aio_context_set_aio_params(ctx, (*base).aio_max_batch);
+        let (min, max) = ((*base).thread_pool_min, (*base).thread_pool_max);
+        check(|errp| qemu::aio_context_set_thread_pool_params(ctx, min, max, errp))
+    }
+}
+
+/// Whether the calling thread runs `ctx`.
+pub fn is_current(ctx: *mut qemu::AioContext) -> bool {
+    // SAFETY: no precondition.
+    unsafe { qemu::qemu_get_current_aio_context() == ctx }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU's declarations, as bindgen read them from the tree that is being built.
+//! Layout assertions come with them and fail the build on drift.
+#![expect(
+    non_camel_case_types,
+    dead_code,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    reason = "generated"
+)]
+
+use glib_sys::GSource;
+
+include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+
+/// What QOM hands to a class initialiser beside the class.
+#[cfg(qemu_const_class_data)]
+pub type ClassData = *const core::ffi::c_void;
+/// What QOM hands to a class initialiser beside the class.
+#[cfg(not(qemu_const_class_data))]
+pub type ClassData = *mut core::ffi::c_void;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU's mutex around a value of ours.
+
+use core::cell::UnsafeCell;
+use core::ptr;
+
+use super::bindings as qemu;
+
+/// A value that whoever holds the mutex may touch.
+///
+/// Invariant: initialised in place by [`Self::init`], and not moved since.
+#[repr(C)]
+pub struct Mutex<T> {
+    raw: UnsafeCell<qemu::QemuMutex>,
+    value: UnsafeCell<T>,
+}
+
+impl<T> Mutex<T> {
+    /// Initialises the mutex at `this`.
+    ///
+    /// # Safety
+    ///
+    /// `this` is writable memory that nobody else knows and that stays there.
+    pub unsafe fn init(this: *mut Self, value: T) {
+        // SAFETY: the caller's word.
+        unsafe {
+            qemu::qemu_mutex_init(UnsafeCell::raw_get(ptr::addr_of!((*this).raw)));
+            UnsafeCell::raw_get(ptr::addr_of!((*this).value)).write(value);
+        }
+    }
+
+    /// Runs `with` while the mutex is held. Not recursive.
+    pub fn lock<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
+        let here = c"qthread.rs".as_ptr();
+        // SAFETY: invariant of Mutex. The value is borrowed only here, between
+        // lock and unlock, and there is no unwinding past unlock.
+        unsafe {
+            qemu::qemu_mutex_lock_impl(self.raw.get(), here, 0);
+            let result = with(&mut *self.value.get());
+            qemu::qemu_mutex_unlock_impl(self.raw.get(), here, 0);
+            result
+        }
+    }
+}
+
+impl<T> Drop for Mutex<T> {
+    fn drop(&mut self) {
+        // SAFETY: invariant of Mutex; who drops it is the last to know it.
+        unsafe { qemu::qemu_mutex_destroy(self.raw.get()) }
+    }
+}

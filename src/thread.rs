@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The thread of an IOThread: start, event loop, stop.
+//!
+//! Threads: the main thread starts, stops and disposes (under the BQL where
+//! there is one); [`run`] and [`quit`] run in the IOThread. Nothing here takes a
+//! lock.
+
+use core::cell::UnsafeCell;
+use core::ffi::{c_char, c_int, c_void, CStr};
+use core::ptr::{self, null_mut};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+
+use glib_sys as glib;
+
+use crate::model::phase::{Phase, PhaseCell, Trigger};
+use crate::sys::aio::AioContext;
+use crate::sys::bindings as qemu;
+use crate::sys::error::Error;
+use crate::sys::glib::{GString, MainContext, MainLoop};
+
+/// The thread's name is this and the IOThread's id.
+const NAME_HEAD: &CStr = c"IO ";
+
+/// The event loop of one IOThread and the thread that runs it.
+///
+/// Invariant: initialised in place by [`Self::init`], and not moved since. From
+/// `Starting` on the pointers are ours and valid until [`Self::dispose`]; only
+/// the main thread changes them, and not while the thread runs.
+pub struct Worker {
+    phase: PhaseCell,
+    wants_main_context: AtomicBool,
+    thread_id: AtomicI32,
+    ctx: AtomicPtr<qemu::AioContext>,
+    main_context: AtomicPtr<glib::GMainContext>,
+    main_loop: AtomicPtr<glib::GMainLoop>,
+    thread_name: AtomicPtr<c_char>,
+    thread: UnsafeCell<qemu::QemuThread>,
+    up: UnsafeCell<qemu::QemuSemaphore>,
+}
+
+impl Worker {
+    /// Initialises the worker at `this`.
+    ///
+    /// # Safety
+    ///
+    /// `this` is zeroed memory that nobody else knows and that stays there. Zeroes
+    /// are a `New` phase, null pointers and nothing asked for.
+    pub unsafe fn init(this: *mut Self) {
+        // SAFETY: the caller's word.
+        unsafe { qemu::qemu_sem_init(UnsafeCell::raw_get(ptr::addr_of!((*this).up)), 0) }
+    }
+
+    /// The AioContext, borrowed; null unless the IOThread was completed.
+    pub fn ctx(&self) -> *mut qemu::AioContext {
+        self.ctx.load(Ordering::Relaxed)
+    }
+
+    /// The host's id of the thread, or -1 before there is one.
+    pub fn thread_id(&self) -> c_int {
+        if self.phase.get() < Phase::Running {
+            return -1;
+        }
+        self.thread_id.load(Ordering::Relaxed)
+    }
+
+    /// The id that the IOThread had when it was completed, though it may have lost
+    /// its parent since.
+    pub fn id(&self) -> Option<&CStr> {
+        let name = self.thread_name.load(Ordering::Relaxed);
+        if name.is_null() {
+            return None;
+        }
+        // SAFETY: invariant of Worker; the string begins with NAME_HEAD.
+        Some(unsafe { CStr::from_ptr(name.add(NAME_HEAD.count_bytes())) })
+    }
+
+    /// Makes the thread run its main context from now on, and lends it.
+    pub fn run_main_context(&self) -> *mut glib::GMainContext {
+        self.wants_main_context.store(true, Ordering::SeqCst);
+        // SAFETY: invariant of Worker; only a completed IOThread is asked.
+        unsafe { qemu::aio_notify(self.ctx()) }
+        self.main_context.load(Ordering::Relaxed)
+    }
+
+    /// Makes the event loop, lets `configure` set it up, and starts the thread;
+    /// returns when the thread is up. Nothing is left behind on failure.
+    ///
+    /// # Errors
+    ///
+    /// Those of the AioContext's making and `configure`'s.
+    pub fn start(
+        &self,
+        id: &CStr,
+        configure: impl FnOnce(*mut qemu::AioContext) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let ctx = AioContext::new()?;
+        // glib aborts rather than return NULL, so nothing is lost here.
+        let (Some(ctx), Some(name), Some(context)) =
+            (ctx, GString::concat(NAME_HEAD, id), MainContext::new())
+        else {
+            return Ok(());
+        };
+        let (Some(source_name), Some(main_loop)) =
+            (GString::concat(name.as_c_str(), c" aio-context"), context.new_loop())
+        else {
+            return Ok(());
+        };
+        ctx.attach_to(&context, source_name.as_c_str());
+        if let Err(error) = configure(ctx.as_ptr()) {
+            // The source has to go before the context that it is attached to.
+            drop(ctx);
+            return Err(error);
+        }
+        self.publish(ctx, context, main_loop, name);
+        self.spawn();
+        Ok(())
+    }
+
+    fn publish(&self, ctx: AioContext, context: MainContext, main_loop: MainLoop, name: GString) {
+        self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
+        self.main_context.store(context.into_raw(), Ordering::Relaxed);
+        self.main_loop.store(main_loop.into_raw(), Ordering::Relaxed);
+        self.thread_name.store(name.into_raw(), Ordering::Relaxed);
+    }
+
+    /// The new thread inherits the CPU affinity of the caller, who waits for it.
+    fn spawn(&self) {
+        let _ = self.phase.advance(Trigger::Complete);
+        let (thread, name) = (self.thread.get(), self.thread_name.load(Ordering::Relaxed));
+        let joinable = qemu::QEMU_THREAD_JOINABLE as c_int;
+        // SAFETY: invariant of Worker: it outlives the thread, which is joined
+        // before dispose().
+        unsafe {
+            qemu::qemu_thread_create(thread, name, Some(run), self.as_opaque(), joinable);
+            qemu::qemu_sem_wait(self.up.get());
+        }
+    }
+
+    /// Stops the thread and waits for its end; does nothing if it does not run.
+    pub fn stop(&self) {
+        if !self.phase.advance(Trigger::Stop) {
+            return;
+        }
+        let name = c"iothread_stop_bh".as_ptr();
+        // SAFETY: invariant of Worker; the thread still polls ctx, so the bottom
+        // half will run.
+        unsafe {
+            qemu::aio_bh_schedule_oneshot_full(self.ctx(), Some(quit), self.as_opaque(), name);
+            qemu::qemu_thread_join(self.thread.get());
+        }
+        let _ = self.phase.advance(Trigger::Joined);
+    }
+
+    /// Gives back everything, the AioContext's source before its main context.
+    ///
+    /// # Safety
+    ///
+    /// The thread does not run, and nobody uses the worker afterwards.
+    pub unsafe fn dispose(&self) {
+        // SAFETY: invariant of Worker; each pointer is taken once.
+        unsafe {
+            drop(AioContext::from_raw(self.ctx.swap(null_mut(), Ordering::Relaxed)));
+            drop(MainContext::from_raw(self.main_context.swap(null_mut(), Ordering::Relaxed)));
+            drop(MainLoop::from_raw(self.main_loop.swap(null_mut(), Ordering::Relaxed)));
+            drop(GString::from_raw(self.thread_name.swap(null_mut(), Ordering::Relaxed)));
+            qemu::qemu_sem_destroy(self.up.get());
+        }
+    }
+
+    fn as_opaque(&self) -> *mut c_void {
+        ptr::from_ref(self).cast_mut().cast()
+    }
+}
+
+/// What the thread does.
+///
+/// # Safety
+///
+/// `opaque` is a worker that outlives the thread.
+unsafe extern "C" fn run(opaque: *mut c_void) -> *mut c_void {
+    // SAFETY: the caller's word; a worker's fields are atomics and cells.
+    let worker = unsafe { &*opaque.cast::<Worker>() };
+    let ctx = worker.ctx();
+    let main_context = worker.main_context.load(Ordering::Relaxed);
+    let main_loop = worker.main_loop.load(Ordering::Relaxed);
+    // SAFETY: invariant of Worker: what spawn() published stays until the thread
+    // is joined. The default main context is set before anything here uses glib.
+    unsafe {
+        qemu::rcu_register_thread();
+        glib::g_main_context_push_thread_default(main_context);
+        qemu::qemu_set_current_aio_context(ctx);
+        worker.thread_id.store(qemu::qemu_get_thread_id(), Ordering::Relaxed);
+        let _ = worker.phase.advance(Trigger::ThreadUp);
+        qemu::qemu_sem_post(worker.up.get());
+
+        while worker.phase.keeps_running() {
+            // The main loop would serve the AioContext as well, but slower; it
+            // runs only once somebody asked for the main context.
+            qemu::aio_poll(ctx, true);
+            if worker.phase.keeps_running() && worker.wants_main_context.load(Ordering::SeqCst) {
+                glib::g_main_loop_run(main_loop);
+            }
+        }
+
+        glib::g_main_context_pop_thread_default(main_context);
+        qemu::rcu_unregister_thread();
+    }
+    null_mut()
+}
+
+/// The request to stop, as a bottom half of the IOThread.
+///
+/// # Safety
+///
+/// `opaque` is the worker whose thread runs this.
+unsafe extern "C" fn quit(opaque: *mut c_void) {
+    // SAFETY: the caller's word.
+    let worker = unsafe { &*opaque.cast::<Worker>() };
+    let _ = worker.phase.advance(Trigger::Quit);
+    // SAFETY: invariant of Worker.
+    unsafe { glib::g_main_loop_quit(worker.main_loop.load(Ordering::Relaxed)) }
+}

@@ -31,12 +31,7 @@ pub struct Cli {
     pub no_install: bool,
 
     /// QEMU to work on: a version (10.2 or 10.0) or a source tree of your own
-    #[arg(
-        long,
-        global = true,
-        value_name = "10.2|10.0|DIR",
-        default_value = "10.2"
-    )]
+    #[arg(long, global = true, value_name = "10.2|10.0|DIR", default_value = "10.2")]
     pub qemu: Tree,
 }
 
@@ -54,14 +49,19 @@ pub enum Verb {
 
 /// Boot a Linux guest that does checked I/O through Rust IOThreads
 #[derive(Args)]
-pub struct Demo {}
+#[command(after_help = "Examples:\n  \
+    cargo xtask demo                the whole series on QEMU 10.2\n  \
+    cargo xtask demo --at base      the same guest on QEMU's own C")]
+pub struct Demo {
+    /// Point of the series whose QEMU runs the guest
+    #[arg(long, value_name = "base|tip|N", default_value = "tip")]
+    pub at: Point,
+}
 
 /// Run everything that must pass
 #[derive(Args)]
-#[command(
-    after_help = "The last line is always `N passed, N failed, N skipped`; each skip is \
-    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test"
-)]
+#[command(after_help = "The last line is always `N passed, N failed, N skipped`; each skip is \
+    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test")]
 pub struct Test {
     /// What one runs before a commit: under 5 minutes once built
     #[arg(long, conflicts_with = "full")]

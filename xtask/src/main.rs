@@ -8,11 +8,15 @@ mod ctx;
 mod demo;
 mod dual;
 mod flags;
+mod git;
 mod interrupt;
+mod lock;
 mod report;
 mod series;
+mod setup;
 mod ui;
 mod version;
+mod worktree;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Verb::Build(args) => build::run(&ctx, args),
         Verb::Bench(args) => bench::run(&ctx, args),
         Verb::Dual(args) => dual::run(&ctx, args),
+        Verb::Setup(args) => setup::run(&ctx, args),
         _ => anyhow::bail!("not built yet"),
     }
 }

@@ -1,2 +1,186 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The patch series as git sees it: a base repository and one worktree for each point.
+//! The patch series as git sees it. Each patch becomes a commit once, kept under a name made of
+//! the base and all patches up to it; the same patches always give the same commits.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::cmd::read;
+use crate::ctx::Ctx;
+use crate::git::Git;
+use crate::lock;
+use crate::setup::source::{self, Base};
+use crate::version::{Point, Tree, Version};
+
+pub struct Series {
+    pub base: Base,
+    pub patches: Vec<PathBuf>,
+}
+
+/// Where a version's patches lie.
+pub fn patch_dir(ctx: &Ctx, version: Version) -> PathBuf {
+    ctx.root.join("patches").join(format!("v{version}"))
+}
+
+/// The patches of a version in order, as its `series` file lists them.
+pub fn list(ctx: &Ctx, version: Version) -> Result<Vec<PathBuf>> {
+    let dir = patch_dir(ctx, version);
+    let path = dir.join("series");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let names =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let patches: Vec<_> = names.map(|name| dir.join(name)).collect();
+    match patches.iter().find(|patch| !patch.exists()) {
+        Some(patch) => bail!("{} names {}, which does not exist", path.display(), patch.display()),
+        None => Ok(patches),
+    }
+}
+
+impl Series {
+    pub fn open(ctx: &Ctx, tree: &Tree) -> Result<Series> {
+        let base = source::base(ctx, tree)?;
+        let patches = list(ctx, base.version)?;
+        Ok(Series { base, patches })
+    }
+
+    /// The number of patches up to a point.
+    pub fn depth(&self, point: Point) -> Result<usize> {
+        match point {
+            Point::Base => Ok(0),
+            Point::Tip => Ok(self.patches.len()),
+            Point::At(n) if n <= self.patches.len() => Ok(n),
+            Point::At(n) => bail!(
+                "the series for {} has {} patches, not {n}",
+                self.base.version,
+                self.patches.len()
+            ),
+        }
+    }
+
+    /// The commit after the first `depth` patches; applies what was never applied before.
+    pub fn commit(&self, ctx: &Ctx, depth: usize) -> Result<String> {
+        let start =
+            self.base.git.commit("base").context("the base repository has no branch base")?;
+        commit_on(ctx, &self.base, &start, &self.patches[..depth])
+    }
+}
+
+/// The commit that `patches` make on top of `start`.
+pub fn commit_on(ctx: &Ctx, base: &Base, start: &str, patches: &[PathBuf]) -> Result<String> {
+    let names = chain(start, patches)?;
+    let known = |name: &String| base.git.commit(name);
+    if let Some(commit) = known(&names[patches.len()]) {
+        return Ok(commit);
+    }
+    let _lock = lock::acquire(ctx, &base.dir.join("apply.lock"))?;
+    let (mut done, mut commit) = (0, start.to_string());
+    for (depth, name) in names.iter().enumerate().skip(1) {
+        if let Some(found) = known(name) {
+            (done, commit) = (depth, found);
+        }
+    }
+    let scratch = Scratch::new(base, &commit, &patches[done..])?;
+    for (patch, name) in patches[done..].iter().zip(&names[done + 1..]) {
+        scratch.apply(patch)?;
+        commit = scratch.git.commit("HEAD").context("git am made no commit")?;
+        base.git.run(["update-ref", name, &commit])?;
+    }
+    Ok(commit)
+}
+
+/// `refs/series/<digest>` for each depth from 0 on.
+fn chain(start: &str, patches: &[PathBuf]) -> Result<Vec<String>> {
+    let mut names = vec![format!("refs/series/{start}")];
+    let mut digest = start.to_string();
+    for patch in patches {
+        let bytes = fs::read(patch).with_context(|| format!("cannot read {}", patch.display()))?;
+        let next = Sha256::new().chain_update(&digest).chain_update(bytes).finalize();
+        digest = format!("{next:x}");
+        names.push(format!("refs/series/{digest}"));
+    }
+    Ok(names)
+}
+
+/// A worktree that has only the files that the patches touch: applying takes no time.
+struct Scratch {
+    repository: Git,
+    git: Git,
+}
+
+impl Scratch {
+    fn new(base: &Base, commit: &str, patches: &[PathBuf]) -> Result<Scratch> {
+        let dir = base.dir.join(".apply");
+        let scratch = Scratch { repository: base.git.clone(), git: Git::at(&dir) };
+        scratch.sweep();
+        let path = dir.to_string_lossy();
+        let add =
+            ["worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", &path, commit];
+        scratch.repository.run(add)?;
+        let mut sparse = vec!["sparse-checkout".into(), "set".into(), "--no-cone".into()];
+        for patch in patches {
+            sparse
+                .extend(touched(&scratch.repository, patch)?.iter().map(|file| format!("/{file}")));
+        }
+        read(&scratch.git.command(sparse))?;
+        scratch.git.run(["read-tree", "-mu", "HEAD"])?;
+        Ok(scratch)
+    }
+
+    fn apply(&self, patch: &Path) -> Result<()> {
+        let path = patch.to_string_lossy();
+        let am = ["am", "--quiet", "--committer-date-is-author-date", "--no-3way", &path];
+        self.git.run(am).map_err(|error| misfit(patch, &format!("{error:#}")))
+    }
+
+    fn sweep(&self) {
+        let path = self.git.dir.to_string_lossy().to_string();
+        // Left by a run that was killed, or not there at all.
+        let _ = fs::remove_dir_all(&self.git.dir);
+        let _ = self.repository.run(["worktree", "prune"]);
+        let _ = self.repository.run(["worktree", "remove", "--force", &path]);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.sweep();
+    }
+}
+
+/// The files that a patch touches, with the old names of renamed ones.
+pub fn touched(git: &Git, patch: &Path) -> Result<BTreeSet<String>> {
+    let text =
+        fs::read_to_string(patch).with_context(|| format!("cannot read {}", patch.display()))?;
+    let path = patch.to_string_lossy();
+    let numstat = git.read(["apply", "--numstat", &path])?;
+    let new = numstat.lines().filter_map(|line| line.split('\t').nth(2)).map(str::to_string);
+    let old = text.lines().filter_map(|line| line.strip_prefix("rename from ")).map(str::to_string);
+    Ok(new.chain(old).collect())
+}
+
+/// What to tell when a patch does not fit: the patch, the file, the way out.
+fn misfit(patch: &Path, git_says: &str) -> anyhow::Error {
+    let name = patch.file_name().unwrap_or_default().to_string_lossy();
+    let at: Vec<&str> = git_says
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: "))
+        .filter(|line| {
+            line.starts_with("patch failed")
+                || line.contains("does not")
+                || line.contains("already exists")
+        })
+        .collect();
+    let place = if at.is_empty() { git_says.trim().to_string() } else { at.join("; ") };
+    anyhow::anyhow!(
+        "patch {name} does not fit this QEMU tree: {place}\n\
+         take back the tree's own changes to that file, or use the released source (--qemu 10.2 or 10.0)"
+    )
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `build`: QEMU at a point of the series, in one of several flavours.
+
+mod configure;
+mod firmware;
+pub mod flavor;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use duct::{Expression, cmd};
+
+use crate::cmd::Step;
+use crate::ctx::Ctx;
+use crate::flags;
+use crate::series::Series;
+use crate::setup;
+use crate::version::{Point, Tree};
+use crate::worktree::{self, Worktree};
+
+pub use flavor::Flavor;
+
+/// A finished build.
+pub struct Built {
+    /// QEMU's source at that point.
+    pub source: PathBuf,
+    /// Where the programs are.
+    pub build: PathBuf,
+    /// How long compiling took.
+    pub seconds: f64,
+}
+
+pub fn run(ctx: &Ctx, args: &flags::Build) -> Result<()> {
+    let built = build(ctx, &ctx.tree, args.at, args.flavor)?;
+    println!("{}", built.build.display());
+    Ok(())
+}
+
+/// Makes ready all that is needed and builds QEMU's programs and tests.
+pub fn build(ctx: &Ctx, tree: &Tree, at: Point, flavor: Flavor) -> Result<Built> {
+    let host = setup::host(ctx)?;
+    let series = Series::open(ctx, tree)?;
+    let worktree = worktree::at(ctx, &series, at)?;
+    let label = format!("{} {at}", label(&series));
+    let built = in_worktree(ctx, &host, &worktree, &label, flavor)?;
+    if flavor == Flavor::Default {
+        point_current_at(ctx, &built.build)?;
+    }
+    Ok(built)
+}
+
+/// `10.2`, or the name of the copy of a user's tree.
+pub fn label(series: &Series) -> String {
+    series.base.dir.file_name().unwrap_or_default().to_string_lossy().to_string()
+}
+
+/// Configures if need be and compiles in a tree that is at its commit.
+pub fn in_worktree(
+    ctx: &Ctx,
+    host: &setup::Host,
+    worktree: &Worktree,
+    label: &str,
+    flavor: Flavor,
+) -> Result<Built> {
+    let source = worktree.dir().to_path_buf();
+    let build = source.join(flavor.dir_name());
+    configure::ensure(ctx, host, &source, &build, label, flavor)?;
+    firmware::link(&build)?;
+    let title = format!("build QEMU {label}{}", flavor.suffix());
+    let done = Step::new(
+        title,
+        format!("build-{}{}", label.replace(' ', "-"), flavor.suffix()),
+        ninja(ctx, &build, flavor.targets()),
+    )
+    .counted()
+    .run(ctx)?;
+    Ok(Built { source, build, seconds: done.seconds })
+}
+
+/// ninja in a build directory, with the environment that all builds share.
+pub fn ninja(ctx: &Ctx, build: &Path, targets: &[&str]) -> Expression {
+    environment(ctx, cmd("ninja", targets).dir(build)).env("NINJA_STATUS", "[%f/%t] ")
+}
+
+/// The compiler cache: paths relative to the trees, so that equal files of two trees are one.
+fn environment(ctx: &Ctx, expression: Expression) -> Expression {
+    expression
+        .env("CCACHE_DIR", ctx.cache.join("ccache"))
+        .env("CCACHE_BASEDIR", ctx.qemu_dir())
+        .env("CCACHE_NOHASHDIR", "1")
+        // Cargo's own variables are about this tool, not about the library.
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("CARGO_MANIFEST_DIR")
+        .env_remove("RUSTFLAGS")
+        .env_remove("DESTDIR")
+}
+
+/// `target/qemu/current` names the last good build: the library's own tests find QEMU's headers there.
+fn point_current_at(ctx: &Ctx, build: &Path) -> Result<()> {
+    let link = ctx.qemu_dir().join("current");
+    let new = ctx.qemu_dir().join(".current");
+    let _ = fs::remove_file(&new);
+    symlink(build, &new)
+        .and_then(|()| fs::rename(&new, &link))
+        .with_context(|| format!("cannot set {}", link.display()))
+}

@@ -46,16 +46,16 @@ sha256() { sha256sum | cut -d ' ' -f 1; }
 # O_DIRECT: what is read comes from the disk, not from the guest's page cache.
 work() {
     device=$1 mib=$2 worker=$3
-    blocks=$((mib * 16)) first=$((mib * 16 * worker)) data=/tmp/data.$worker
-    dd if=/dev/urandom of="$data" bs=64k count="$blocks" 2>/dev/null
+    blocks=$((mib * 64)) first=$((mib * 64 * worker)) data=/tmp/data.$worker
+    dd if=/dev/urandom of="$data" bs=16k count="$blocks" 2>/dev/null
     wrote=$(sha256 <"$data")
-    taskset $((1 << worker)) dd if="$data" of="$device" bs=64k seek="$first" \
+    taskset $((1 << worker)) dd if="$data" of="$device" bs=16k seek="$first" \
         oflag=direct conv=notrunc,fsync 2>/dev/null || wrote=failed
     rm "$data"
-    read=$(taskset $((1 << worker)) dd if="$device" bs=64k skip="$first" count="$blocks" \
+    read=$(taskset $((1 << worker)) dd if="$device" bs=16k skip="$first" count="$blocks" \
         iflag=direct 2>/dev/null | sha256)
     printf '{"offset":%d,"bytes":%d,"wrote":"%s","read":"%s"}' \
-        $((first * 65536)) $((blocks * 65536)) "$wrote" "$read" >/tmp/result."$worker"
+        $((first * 16384)) $((blocks * 16384)) "$wrote" "$read" >/tmp/result."$worker"
 }
 
 check() {

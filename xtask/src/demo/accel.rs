@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::guest::{Guest, Machine};
+use super::guest::Guest;
+use super::kernel::Kernel;
+use super::machine::{self, Machine};
 use crate::ctx::Ctx;
 use crate::interrupt;
 
@@ -29,8 +31,8 @@ impl Accel {
         }
     }
 
-    /// `machine` is the one that will be booted, without its disks.
-    pub fn choose(ctx: &Ctx, machine: &Machine) -> Result<Accel> {
+    /// What QEMU can use here.
+    pub fn choose(ctx: &Ctx, program: &Path, kernel: &Kernel) -> Result<Accel> {
         if !can_open_kvm() {
             return Ok(Accel::Tcg);
         }
@@ -40,7 +42,7 @@ impl Accel {
             Some(works) => works,
             None => {
                 ctx.ui.say("trial boot under KVM ...");
-                let works = trial(machine);
+                let works = trial(program, kernel)?;
                 interrupt::exit_if_interrupted();
                 remember(&memory, &Trial { host, works })?;
                 works
@@ -92,9 +94,13 @@ fn remember(memory: &Path, trial: &Trial) -> Result<()> {
         .with_context(|| format!("cannot write {}", memory.display()))
 }
 
-fn trial(machine: &Machine) -> bool {
-    let machine = Machine { accel: Accel::Kvm, boot_limit: TRIAL_LIMIT, ..machine.clone() };
-    Guest::boot(&machine).is_ok()
+/// Leaves nothing behind, whatever comes of it.
+fn trial(program: &Path, kernel: &Kernel) -> Result<bool> {
+    let dir = machine::dir()?;
+    let mut machine = Machine::bare(program, kernel, dir.path())?;
+    machine.accel = Accel::Kvm;
+    machine.boot_limit = TRIAL_LIMIT;
+    Ok(Guest::boot(&machine).is_ok())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const IMAGE_BYTES: u64 = 64 << 20;
-const MIB_PER_WORKER: u64 = 8;
+const MIB_PER_WORKER: u64 = 4;
 
 /// How a disk is attached.
 #[derive(Clone, Copy)]

@@ -69,8 +69,8 @@ impl Evidence {
             let time = self.used.get(*id).copied().unwrap_or(Duration::ZERO);
             ensure!(
                 time > noise,
-                "{}: its I/O did not run on IOThread {id}, which used {time:?} of CPU \
-                 while another IOThread used {noise:?}",
+                "{}: its I/O did not run on IOThread {id}: that used {time:?} of CPU, no more than \
+                 one that does not serve the disk ({noise:?})",
                 disk.name
             );
         }

@@ -13,13 +13,15 @@ mod initramfs;
 mod judge;
 mod kernel;
 mod lines;
+mod machine;
+mod process;
 mod qmp;
 mod table;
 mod threads;
 
 use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -30,12 +32,11 @@ use crate::flags;
 use crate::version::Point;
 use accel::Accel;
 use disks::{DISKS, Disk, IDLE_THREAD};
-use guest::{Guest, Machine};
+use guest::Guest;
 use judge::{Evidence, Moved};
 use kernel::Kernel;
+use machine::Machine;
 use threads::IoThread;
-
-const BOOT_LIMIT: Duration = Duration::from_secs(90);
 
 pub fn run(ctx: &Ctx, args: &flags::Demo) -> Result<()> {
     let built = build::build(ctx, &ctx.tree, args.at, Flavor::Default)?;
@@ -47,14 +48,13 @@ pub fn run(ctx: &Ctx, args: &flags::Demo) -> Result<()> {
 
 fn show(ctx: &Ctx, built: &Built, at: Point) -> Result<()> {
     let kernel = Kernel::ready(ctx)?;
-    let dir = tempfile::Builder::new()
-        .prefix("iothread-demo-")
-        .tempdir()
-        .context("cannot create a temporary folder")?;
-    let machine = machine(ctx, built, &kernel, dir.path())?;
+    let program = built.build.join("qemu-system-x86_64");
+    let accel = Accel::choose(ctx, &program, &kernel)?;
+    let dir = machine::dir()?;
+    let machine = machine(&program, accel, &kernel, dir.path())?;
     let images = images(dir.path())?;
 
-    ctx.ui.say(format!("booting a guest under {} ...", machine.accel.name()));
+    ctx.ui.say(format!("booting a guest under {} ...", accel.name()));
     let start = Instant::now();
     let mut guest = Guest::boot(&machine)?;
     ctx.ui.say(format!(
@@ -83,18 +83,10 @@ fn show(ctx: &Ctx, built: &Built, at: Point) -> Result<()> {
     Ok(())
 }
 
-/// The machine with its IOThreads and disks, under an accelerator that works here.
-fn machine(ctx: &Ctx, built: &Built, kernel: &Kernel, dir: &Path) -> Result<Machine> {
-    let mut machine = Machine {
-        program: built.build.join("qemu-system-x86_64"),
-        accel: Accel::Tcg,
-        kernel: kernel.image.clone(),
-        initramfs: initramfs::build(dir, kernel)?,
-        dir: dir.to_path_buf(),
-        boot_limit: BOOT_LIMIT,
-        extra: Vec::new(),
-    };
-    machine.accel = Accel::choose(ctx, &machine)?;
+/// The machine with its IOThreads and disks.
+fn machine(program: &Path, accel: Accel, kernel: &Kernel, dir: &Path) -> Result<Machine> {
+    let mut machine = Machine::bare(program, kernel, dir)?;
+    machine.accel = accel;
     let threads = DISKS.iter().flat_map(|disk| disk.threads).chain([&IDLE_THREAD]);
     for thread in threads {
         let object = json!({ "qom-type": "iothread", "id": thread });

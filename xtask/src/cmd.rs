@@ -29,7 +29,8 @@ pub fn read(expression: &Expression) -> Result<String> {
     drop(watched);
     if !result.status.success() {
         bail!(
-            "{expression:?} failed ({})\n{}",
+            "{} failed ({})\n{}",
+            command_line(expression),
             result.status,
             String::from_utf8_lossy(&result.stderr).trim_end()
         );
@@ -62,7 +63,7 @@ pub fn in_own_group(expression: &Expression) -> Expression {
 pub enum Progress {
     /// It does not.
     Unknown,
-    /// Lines that begin `[done/total]`, as ninja and many others print.
+    /// Lines that begin `[done/total]` or `done/total`, as ninja and meson print.
     Counted,
 }
 
@@ -133,7 +134,7 @@ impl Step {
     }
 
     fn follow(&self, log: &mut File, gauge: &Gauge) -> Result<()> {
-        writeln!(log, "# {:?}", self.expression)?;
+        writeln!(log, "# {}", command_line(&self.expression))?;
         let reader = in_own_group(&self.expression)
             .stdin_null()
             .stderr_to_stdout()
@@ -173,10 +174,18 @@ impl Step {
     }
 }
 
-/// `[12/345] text` gives 12 and 345.
+/// The words of the program, without what duct wraps around them.
+fn command_line(expression: &Expression) -> String {
+    let text = format!("{expression:?}");
+    let inside = text.split_once("Cmd(").and_then(|(_, rest)| rest.split_once("])"));
+    inside.map_or_else(|| text.clone(), |(words, _)| format!("{words}]"))
+}
+
+/// `[12/345] text` and `12/345 text` give 12 and 345.
 fn counted(line: &str) -> Option<(u64, u64)> {
-    let (inside, _) = line.strip_prefix('[')?.split_once(']')?;
-    let (done, total) = inside.split_once('/')?;
+    let text = line.trim_start().trim_start_matches('[');
+    let end = text.find([']', ' '])?;
+    let (done, total) = text[..end].split_once('/')?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
@@ -192,6 +201,7 @@ mod tests {
     #[test]
     fn ninja_lines_are_counted() {
         assert_eq!(counted("[12/345] Compiling C object"), Some((12, 345)));
+        assert_eq!(counted("  3/66 qtest-x86_64/qom-test OK 1.2s"), Some((3, 66)));
         assert_eq!(counted("[x] no"), None);
         assert_eq!(counted("plain"), None);
     }

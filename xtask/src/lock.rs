@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::ctx::Ctx;
 
-pub struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<File>);
+pub struct Lock { _held: Flock<File> }
 
 /// Waits, and says so, while another run holds the lock.
 pub fn acquire(ctx: &Ctx, path: &Path) -> Result<Lock> {
@@ -18,10 +18,10 @@ pub fn acquire(ctx: &Ctx, path: &Path) -> Result<Lock> {
     }
     let open = || File::create(path).with_context(|| format!("cannot write {}", path.display()));
     if let Ok(lock) = Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
-        return Ok(Lock(lock));
+        return Ok(Lock { _held: lock });
     }
     ctx.ui.say(format!("waiting for another cargo xtask ({})", ctx.show(path)));
     Flock::lock(open()?, FlockArg::LockExclusive)
-        .map(Lock)
+        .map(|held| Lock { _held: held })
         .map_err(|(_, errno)| anyhow!("cannot lock {}: {errno}", path.display()))
 }

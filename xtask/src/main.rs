@@ -2,6 +2,7 @@
 //! `cargo xtask`: every developer command of the project, one verb each.
 
 mod bench;
+mod bisect;
 mod build;
 mod cmd;
 mod ctx;
@@ -14,6 +15,7 @@ mod lock;
 mod report;
 mod series;
 mod setup;
+mod suites;
 mod ui;
 mod version;
 mod worktree;
@@ -31,6 +33,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.verb {
         Verb::Demo(args) => demo::run(&ctx, args),
         Verb::Build(args) => build::run(&ctx, args),
+        Verb::Bisect(args) => bisect::run(&ctx, args),
         Verb::Bench(args) => bench::run(&ctx, args),
         Verb::Dual(args) => dual::run(&ctx, args),
         Verb::Setup(args) => setup::run(&ctx, args),

@@ -20,13 +20,19 @@ pub struct Worktree {
     pub git: Git,
     /// False if the user works in it: it is left as it stands.
     pub exact: bool,
+    pending: PathBuf,
     /// Nobody else moves or builds it meanwhile.
-    pub lock: Lock,
+    _lock: Lock,
 }
 
 impl Worktree {
     pub fn dir(&self) -> &Path {
         &self.git.dir
+    }
+
+    /// From now on others move this tree: the next user puts it back, whatever it finds.
+    pub fn lend(&self) -> Result<()> {
+        fs::write(&self.pending, "").context("cannot mark the work tree")
     }
 }
 
@@ -54,7 +60,7 @@ pub fn named(
     }
     let exact = place.settle(ctx, commit, yours)?;
     link_crate(ctx, &dir)?;
-    Ok(Worktree { git: place.git, exact, lock })
+    Ok(Worktree { git: place.git, exact, pending: place.pending, _lock: lock })
 }
 
 struct Place {

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Finding the first commit at which a command fails: `git bisect run` over the series.
+
+use std::fs;
+use std::process::Output;
+
+use anyhow::{Context, Result, bail};
+use duct::cmd;
+
+use super::WORKTREE;
+use crate::build::{self, Flavor};
+use crate::cmd::{Step, in_own_group};
+use crate::ctx::Ctx;
+use crate::series::Series;
+use crate::setup::{self, Host};
+use crate::version::Point;
+use crate::worktree::{self, Worktree};
+
+/// 125 tells git that a commit which does not build says nothing about the command.
+const BUILD_AND_RUN: &str = r#"ninja -C build || exit 125; "$@""#;
+
+/// Bisects between the commit before `first`, which must be good, and `last`, which must be bad.
+pub fn first_bad(
+    ctx: &Ctx,
+    series: &Series,
+    first: usize,
+    last: usize,
+    command: &[String],
+) -> Result<()> {
+    let host = setup::host(ctx)?;
+    let before = first.saturating_sub(1);
+    let good = built_at(ctx, &host, series, before)?;
+    if !run(&good, command)?.status.success() {
+        bail!("the command fails at commit {before} already: there is no first commit to find");
+    }
+    drop(good);
+    let bad = built_at(ctx, &host, series, last)?;
+    if run(&bad, command)?.status.success() {
+        bail!("the command does not fail at commit {last}: there is nothing to find");
+    }
+    let (good, git) = (series.commit(ctx, before)?, &bad.git);
+    let tip = series.commit(ctx, last)?;
+    bad.lend()?;
+    git.run(["bisect", "start", &tip, &good])?;
+    let words = ["bisect", "run", "sh", "-c", BUILD_AND_RUN, "sh"];
+    let words = words.into_iter().map(String::from).chain(command.iter().cloned());
+    let search = build::environment(ctx, git.command(words));
+    let outcome = Step::new("git bisect run", "bisect", search).run(ctx);
+    git.run(["bisect", "reset", &tip]).context("cannot end the bisection")?;
+    let log = outcome?.log;
+    let text = fs::read_to_string(&log).with_context(|| format!("no {}", log.display()))?;
+    let found = text.lines().find_map(|line| line.strip_suffix(" is the first bad commit"));
+    let found = found.with_context(|| format!("git names no commit, see {}", log.display()))?;
+    println!("{}", git.read(["log", "-1", "--format=first bad commit: %H%n%s", found])?);
+    Ok(())
+}
+
+fn built_at(ctx: &Ctx, host: &Host, series: &Series, depth: usize) -> Result<Worktree> {
+    let commit = series.commit(ctx, depth)?;
+    let worktree = worktree::named(ctx, series, WORKTREE, &commit, false)?;
+    // Left by a search that was interrupted.
+    worktree.git.run(["bisect", "reset", "HEAD"])?;
+    let label = format!("{} {}", build::label(series), Point::At(depth));
+    build::in_worktree(ctx, host, &worktree, &label, Flavor::Default)?;
+    Ok(worktree)
+}
+
+fn run(worktree: &Worktree, command: &[String]) -> Result<Output> {
+    let words = in_own_group(&cmd(&command[0], &command[1..]));
+    words
+        .dir(worktree.dir())
+        .stdin_null()
+        .stderr_to_stdout()
+        .stdout_capture()
+        .unchecked()
+        .run()
+        .with_context(|| format!("cannot run {}", command[0]))
+}

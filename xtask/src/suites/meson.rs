@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Unit tests and qtests: `meson test` of the build, its log read line by line.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use duct::cmd;
+use serde::Deserialize;
+
+use super::{TestResult, Verdict, with_build_python};
+use crate::cmd::{Step, read};
+use crate::ctx::Ctx;
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Logged {
+    name: String,
+    result: String,
+    duration: f64,
+}
+
+/// The names of all tests that a build has.
+pub fn list(build: &Path) -> Result<Vec<String>> {
+    let text = read(&cmd!(build.join("pyvenv/bin/meson"), "introspect", "--tests", build))?;
+    let tests: Vec<Listed> = serde_json::from_str(&text).context("meson's list of tests")?;
+    Ok(tests.into_iter().map(|test| test.name).collect())
+}
+
+/// Runs the named tests; a test that fails is a result, not an error.
+pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let base = format!("xtask-{}", title.replace([' ', '/'], "-"));
+    let log = build.join("meson-logs").join(format!("{base}.json"));
+    let _ = fs::remove_file(&log);
+    let options = ["test", "--no-rebuild", "--timeout-multiplier", "3", "--logbase", &base];
+    let words = options.iter().map(|word| word.to_string()).chain(names.iter().cloned());
+    let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
+    let step = Step::new(title, &base, with_build_python(meson, build)).counted();
+    let outcome = step.run(ctx);
+    let results = parse(&fs::read_to_string(&log).unwrap_or_default())?;
+    match outcome {
+        Err(error) if results.iter().all(|result| result.verdict != Verdict::Fail) => Err(error),
+        _ if results.len() < names.len() => {
+            bail!("{title}: {} tests asked for, {} ran", names.len(), results.len())
+        }
+        _ => Ok(results),
+    }
+}
+
+fn parse(log: &str) -> Result<Vec<TestResult>> {
+    log.lines()
+        .map(|line| {
+            let logged: Logged = serde_json::from_str(line).context("meson's test log")?;
+            let name = logged.name.rsplit([':', ' ']).next().unwrap_or_default().to_string();
+            let verdict = match logged.result.as_str() {
+                "OK" | "EXPECTEDFAIL" => Verdict::Pass,
+                "SKIP" => Verdict::Skip,
+                _ => Verdict::Fail,
+            };
+            Ok(TestResult { name, verdict, seconds: logged.duration })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_told_apart() {
+        let log = r#"{"name": "unit - qemu:a", "result": "OK", "duration": 1.5}
+{"name": "qtest+x - qemu:q/b", "result": "TIMEOUT", "duration": 2}
+{"name": "c", "result": "SKIP", "duration": 0}"#;
+        let results = parse(log).unwrap();
+        let seen: Vec<_> = results.iter().map(|r| (r.name.as_str(), r.verdict)).collect();
+        assert_eq!(seen, [("a", Verdict::Pass), ("q/b", Verdict::Fail), ("c", Verdict::Skip)]);
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Running QEMU's own test suites in a build directory, result by result.
+
+pub mod iotests;
+pub mod meson;
+
+use std::path::Path;
+
+use duct::Expression;
+
+/// How one test of a suite ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    Fail,
+    Skip,
+}
+
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    pub name: String,
+    pub verdict: Verdict,
+    pub seconds: f64,
+}
+
+/// How many ended in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+    pub skipped: usize,
+}
+
+impl Tally {
+    pub fn of(results: &[TestResult]) -> Tally {
+        let count = |verdict| results.iter().filter(|result| result.verdict == verdict).count();
+        Tally {
+            passed: count(Verdict::Pass),
+            failed: count(Verdict::Fail),
+            skipped: count(Verdict::Skip),
+        }
+    }
+}
+
+/// The names of the tests that failed.
+pub fn failures(results: &[TestResult]) -> Vec<&str> {
+    let failed = results.iter().filter(|result| result.verdict == Verdict::Fail);
+    failed.map(|result| result.name.as_str()).collect()
+}
+
+/// Tests run with the Python of the build that they test.
+fn with_build_python(expression: Expression, build: &Path) -> Expression {
+    expression.env("PYTHON", build.join("pyvenv/bin/python3")).env_remove("MAKEFLAGS")
+}

@@ -49,8 +49,8 @@ pub fn ensure(
         fs::remove_dir_all(build).with_context(|| format!("cannot remove {}", build.display()))?;
     }
     fs::create_dir_all(build).with_context(|| format!("cannot create {}", build.display()))?;
-    let python = format!("--python={}", host.python.display());
-    let configure = cmd("../configure", std::iter::once(&python).chain(&options)).dir(build);
+    let words = ["../configure".to_string(), format!("--python={}", host.python.display())];
+    let configure = cmd("sh", words.iter().chain(&options)).dir(build);
     let log_name = format!("configure-{}{}", label.replace(' ', "-"), flavor.suffix());
     Step::new(
         format!("configure QEMU {label}{}", flavor.suffix()),

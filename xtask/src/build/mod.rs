@@ -85,7 +85,7 @@ pub fn ninja(ctx: &Ctx, build: &Path, targets: &[&str]) -> Expression {
 }
 
 /// The compiler cache: paths relative to the trees, so that equal files of two trees are one.
-fn environment(ctx: &Ctx, expression: Expression) -> Expression {
+pub fn environment(ctx: &Ctx, expression: Expression) -> Expression {
     expression
         .env("CCACHE_DIR", ctx.cache.join("ccache"))
         .env("CCACHE_BASEDIR", ctx.qemu_dir())

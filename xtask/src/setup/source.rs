@@ -182,7 +182,7 @@ fn unpack(ctx: &Ctx, dsc: &Path, dir: &Path, how: &[&str]) -> Result<PathBuf> {
         fs::remove_dir_all(&to).with_context(|| format!("cannot remove {}", to.display()))?;
     }
     fs::create_dir_all(dir)?;
-    let args = how.iter().map(PathBuf::from).chain([dsc.to_path_buf(), to.clone()]);
+    let args = ["--no-copy"].iter().chain(how).map(PathBuf::from).chain([dsc.to_path_buf(), to.clone()]);
     Step::new(format!("unpack {}", name(dsc)), "unpack", cmd("dpkg-source", args)).run(ctx)?;
     Ok(to)
 }

@@ -13,20 +13,45 @@ use std::path::{Path, PathBuf};
 /// What of QEMU the library calls.
 const FUNCTIONS: &[&str] = &[
     "aio_bh_schedule_oneshot_full",
-    "aio_context_(new|unref|set_(poll|aio|thread_pool)_params)",
+    "aio_context_new",
+    "aio_context_set_aio_params",
+    "aio_context_set_poll_params",
+    "aio_context_set_thread_pool_params",
+    "aio_context_unref",
     "aio_get_g_source",
     "aio_notify",
     "aio_poll",
-    "error_(free|propagate|report|setg_internal)",
-    "object_(child_foreach|class_property_add|dynamic_cast|new_with_props|ref|unref|unparent)",
-    "object_get_(canonical_path_component|internal_root|objects_root)",
+    "error_free",
+    "error_propagate",
+    "error_report",
+    "error_setg_internal",
+    "object_child_foreach",
+    "object_class_property_add",
+    "object_dynamic_cast",
+    "object_get_canonical_path_component",
+    "object_get_internal_root",
+    "object_get_objects_root",
+    "object_new_with_props",
+    "object_ref",
     "object_resolve_path_type",
-    "qemu_get_(aio_context|current_aio_context|thread_id)",
-    "qemu_mutex_(init|destroy|lock_impl|unlock_impl)",
-    "qemu_sem_(init|destroy|post|wait)",
+    "object_unparent",
+    "object_unref",
+    "qemu_get_aio_context",
+    "qemu_get_current_aio_context",
+    "qemu_get_thread_id",
+    "qemu_mutex_destroy",
+    "qemu_mutex_init",
+    "qemu_mutex_lock_impl",
+    "qemu_mutex_unlock_impl",
+    "qemu_sem_destroy",
+    "qemu_sem_init",
+    "qemu_sem_post",
+    "qemu_sem_wait",
     "qemu_set_current_aio_context",
-    "qemu_thread_(create|join)",
-    "rcu_(un)?register_thread",
+    "qemu_thread_create",
+    "qemu_thread_join",
+    "rcu_register_thread",
+    "rcu_unregister_thread",
     "visit_type_int64",
 ];
 
@@ -34,7 +59,7 @@ const TYPES: &[&str] =
     &["EventLoopBase", "EventLoopBaseClass", "IOThreadInfo", "IOThreadInfoList", "TypeInfo"];
 
 /// What it passes on, or holds, without a look inside.
-const OPAQUE_TYPES: &[&str] = &["AioContext", "ObjectClass", "Visitor", "pthread_.*"];
+const OPAQUE_TYPES: &[&str] = &["AioContext", "ObjectClass", "Visitor", "pthread_(cond|mutex)_t"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=QEMU_BUILD_DIR");
@@ -123,7 +148,7 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
         .derive_copy(false)
         .generate_comments(false)
         .blocklist_type(".*_autoptr")
-        .blocklist_type("_?GSource")
+        .blocklist_type("_?G(Source|SList|Hook).*")
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
     for function in FUNCTIONS {
         builder = builder.allowlist_function(function);
@@ -135,7 +160,25 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     for name in OPAQUE_TYPES {
         builder = builder.allowlist_type(name).opaque_type(name);
     }
-    Ok(builder.generate()?.to_string())
+    let bindings = builder.generate()?.to_string();
+    require_all(&bindings)?;
+    Ok(bindings)
+}
+
+/// A QEMU that lacks something is named here, not by a page of compiler errors.
+fn require_all(bindings: &str) -> Result<(), Box<dyn Error>> {
+    let lacks = |name: &&str| {
+        !bindings.contains(&format!(" {name}(")) && !bindings.contains(&format!(" {name} {{"))
+    };
+    let missing: Vec<_> = FUNCTIONS.iter().chain(TYPES).copied().filter(lacks).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "this QEMU's headers do not declare {}: qemu-iothread was made for QEMU 10.0 and 10.2",
+        missing.join(", ")
+    )
+    .into())
 }
 
 /// Switches on what the tree at hand has: nobody configures it.

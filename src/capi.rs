@@ -2,7 +2,6 @@
 //! The C API: names and types as in QEMU's `include/system/iothread.h`, which
 //! cbindgen writes from this file, comments included. C callers are trusted to
 //! pass live IOThreads.
-#![expect(clippy::missing_safety_doc, reason = "the comments are the C header's")]
 
 use core::ffi::c_char;
 
@@ -19,7 +18,10 @@ use crate::{holding, query, registry};
 ///
 /// Returns: the IOThread, borrowed, or NULL with @errp set.
 #[no_mangle]
-pub unsafe extern "C" fn iothread_create(id: *const c_char, errp: *mut *mut Error) -> *mut IOThread {
+pub unsafe extern "C" fn iothread_create(
+    id: *const c_char,
+    errp: *mut *mut Error,
+) -> *mut IOThread {
     // SAFETY: the C caller's word.
     unsafe { class::create_internal(id, errp) }
 }

@@ -13,7 +13,7 @@ use crate::model::params::{in_range, Param, PollParams, PARAMS};
 use crate::registry;
 use crate::sys::aio;
 use crate::sys::bindings::{self as qemu, ClassData};
-use crate::sys::error::{propagate, Errp, Error};
+use crate::sys::error::{propagate, Error, Errp};
 use crate::sys::object;
 use crate::sys::qthread::Mutex;
 use crate::sys::records::Records;

@@ -14,6 +14,7 @@ use crate::sys::bindings as qemu;
 use crate::sys::glib::is_utf8;
 
 /// All bytes beyond ASCII: left as they are in names that are UTF-8.
+#[expect(clippy::indexing_slicing, reason = "constant")]
 static BEYOND_ASCII: [u8; 129] = {
     let mut bytes = [0; 129];
     let mut i = 0;
@@ -44,11 +45,8 @@ pub fn misuse(misuse: &Misuse) -> ! {
             Some(iothread) => iothread.worker().id().unwrap_or(c"(not started)").as_ptr(),
             None => c"(NULL)".as_ptr(),
         };
-        let holder = if misuse.holder.is_null() {
-            c"(NULL)".as_ptr()
-        } else {
-            escape(misuse.holder)
-        };
+        let holder =
+            if misuse.holder.is_null() { c"(NULL)".as_ptr() } else { escape(misuse.holder) };
         let held_by = misuse.iothread.map_or(c"(nobody)".as_ptr(), list_holders);
         let text = c"%s: IOThread '%s', holder '%s': %s; held by: %s".as_ptr();
         let (call, what) = (misuse.call.as_ptr(), misuse.what.as_ptr());

@@ -19,13 +19,11 @@ use crate::sys::object;
 /// `iothread` is live.
 pub unsafe fn copy_id(iothread: *mut IOThread) -> *mut c_char {
     // SAFETY: the caller's word.
-    unsafe {
-        object::id(iothread.cast()).map_or(null_mut(), |id| glib::g_strdup(id.as_ptr()))
-    }
+    unsafe { object::id(iothread.cast()).map_or(null_mut(), |id| glib::g_strdup(id.as_ptr())) }
 }
 
-/// Describes every IOThread that users created, in the order of their creation.
-/// The caller frees the list.
+/// Describes every IOThread that users created, in QOM's order. The caller frees
+/// the list.
 pub fn describe_all() -> *mut qemu::IOThreadInfoList {
     let mut head: *mut qemu::IOThreadInfoList = null_mut();
     let mut tail: *mut *mut qemu::IOThreadInfoList = &mut head;
@@ -51,8 +49,7 @@ unsafe extern "C" fn add_one(object: *mut qemu::Object, opaque: *mut c_void) -> 
         if iothread.is_null() {
             return 0;
         }
-        let info: *mut qemu::IOThreadInfo =
-            glib::g_malloc0(size_of::<qemu::IOThreadInfo>()).cast();
+        let info: *mut qemu::IOThreadInfo = glib::g_malloc0(size_of::<qemu::IOThreadInfo>()).cast();
         describe(&*iothread, info);
         (*info).id = copy_id(iothread);
 

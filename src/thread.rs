@@ -23,9 +23,9 @@ const NAME_HEAD: &CStr = c"IO ";
 
 /// The event loop of one IOThread and the thread that runs it.
 ///
-/// Invariant: initialised in place by [`Self::init`], and not moved since. From
-/// `Starting` on the pointers are ours and valid until [`Self::dispose`]; only
-/// the main thread changes them, and not while the thread runs.
+/// Invariant: initialised in place by [`Self::init`], and not moved since. The
+/// pointers are null or ours and valid, all of them alike; only the main thread
+/// changes them, and not while the thread runs.
 pub struct Worker {
     phase: PhaseCell,
     wants_main_context: AtomicBool,
@@ -93,39 +93,31 @@ impl Worker {
         id: &CStr,
         configure: impl FnOnce(*mut qemu::AioContext) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let ctx = AioContext::new()?;
-        // glib aborts rather than return NULL, so nothing is lost here.
-        let (Some(ctx), Some(name), Some(context)) =
-            (ctx, GString::concat(NAME_HEAD, id), MainContext::new())
-        else {
-            return Ok(());
-        };
-        let (Some(source_name), Some(main_loop)) =
-            (GString::concat(name.as_c_str(), c" aio-context"), context.new_loop())
-        else {
-            return Ok(());
-        };
-        ctx.attach_to(&context, source_name.as_c_str());
-        if let Err(error) = configure(ctx.as_ptr()) {
-            // The source has to go before the context that it is attached to.
-            drop(ctx);
-            return Err(error);
+        self.make_contexts(id)?;
+        let configured = configure(self.ctx());
+        match configured {
+            Ok(()) => self.spawn(),
+            Err(_) => self.give_back(),
         }
-        self.publish(ctx, context, main_loop, name);
-        self.spawn();
-        Ok(())
+        configured
     }
 
-    fn publish(&self, ctx: AioContext, context: MainContext, main_loop: MainLoop, name: GString) {
-        self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
+    fn make_contexts(&self, id: &CStr) -> Result<(), Error> {
+        let ctx = AioContext::new()?;
+        let context = MainContext::new();
+        let name = GString::concat(NAME_HEAD, id);
+        let source_name = GString::concat(name.as_c_str(), c" aio-context");
+        ctx.attach_to(&context, source_name.as_c_str());
+        self.main_loop.store(context.new_loop().into_raw(), Ordering::Relaxed);
         self.main_context.store(context.into_raw(), Ordering::Relaxed);
-        self.main_loop.store(main_loop.into_raw(), Ordering::Relaxed);
         self.thread_name.store(name.into_raw(), Ordering::Relaxed);
+        self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// The new thread inherits the CPU affinity of the caller, who waits for it.
     fn spawn(&self) {
-        let _ = self.phase.advance(Trigger::Complete);
+        let _ = self.phase.advance(Trigger::Spawn);
         let (thread, name) = (self.thread.get(), self.thread_name.load(Ordering::Relaxed));
         let joinable = qemu::QEMU_THREAD_JOINABLE as c_int;
         // SAFETY: invariant of Worker: it outlives the thread, which is joined
@@ -151,25 +143,39 @@ impl Worker {
         let _ = self.phase.advance(Trigger::Joined);
     }
 
-    /// Gives back everything, the AioContext's source before its main context.
+    /// Ends the worker.
     ///
     /// # Safety
     ///
     /// The thread does not run, and nobody uses the worker afterwards.
     pub unsafe fn dispose(&self) {
+        self.give_back();
+        // SAFETY: invariant of Worker; nobody waits any more.
+        unsafe { qemu::qemu_sem_destroy(self.up.get()) }
+    }
+
+    /// Gives back what make_contexts() made, if it did, while no thread runs: the
+    /// AioContext before the main context that its source is attached to.
+    fn give_back(&self) {
         // SAFETY: invariant of Worker; each pointer is taken once.
         unsafe {
-            drop(AioContext::from_raw(self.ctx.swap(null_mut(), Ordering::Relaxed)));
-            drop(MainContext::from_raw(self.main_context.swap(null_mut(), Ordering::Relaxed)));
-            drop(MainLoop::from_raw(self.main_loop.swap(null_mut(), Ordering::Relaxed)));
-            drop(GString::from_raw(self.thread_name.swap(null_mut(), Ordering::Relaxed)));
-            qemu::qemu_sem_destroy(self.up.get());
+            drop(AioContext::from_raw(take(&self.ctx)));
+            drop(MainContext::from_raw(take(&self.main_context)));
+            drop(MainLoop::from_raw(take(&self.main_loop)));
+            drop(GString::from_raw(take(&self.thread_name)));
         }
     }
 
     fn as_opaque(&self) -> *mut c_void {
         ptr::from_ref(self).cast_mut().cast()
     }
+}
+
+/// Takes a pointer that no other thread sees.
+fn take<T>(pointer: &AtomicPtr<T>) -> *mut T {
+    let taken = pointer.load(Ordering::Relaxed);
+    pointer.store(null_mut(), Ordering::Relaxed);
+    taken
 }
 
 /// What the thread does.

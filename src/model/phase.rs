@@ -2,10 +2,10 @@
 //! The life of an IOThread, and the only place where it moves on.
 //!
 //! ```text
-//! New ──Complete──► Starting ──ThreadUp──► Running ──Stop──► Stopping ──Quit──► Leaving ──Joined──► Ended
-//!  ▲                    │
-//!  └───────Fail─────────┘
+//! New ──Spawn──► Starting ──ThreadUp──► Running ──Stop──► Stopping ──Quit──► Leaving ──Joined──► Ended
 //! ```
+//!
+//! Completing that fails leaves an IOThread `New`; it can be tried again.
 //!
 //! Two steps lie between the request to stop and the end because the request is
 //! a bottom half of the IOThread's own: a loop that ended on the request alone
@@ -20,9 +20,9 @@ use loom::sync::atomic::{AtomicU8, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
-    /// It has no AioContext: not completed yet, or completing failed.
+    /// It has no thread: not completed yet, or completing failed.
     New,
-    /// Its AioContext exists; its thread has not reported yet.
+    /// Its thread was created and has not reported yet.
     Starting,
     /// Its thread runs the event loop.
     Running,
@@ -37,10 +37,8 @@ pub enum Phase {
 /// What moves an IOThread on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// The object is completed: its AioContext was made.
-    Complete,
-    /// Completing failed after that: the AioContext is gone.
-    Fail,
+    /// The object is completed: its thread is created.
+    Spawn,
     /// The thread reports that it is up.
     ThreadUp,
     /// Somebody asks it to stop.
@@ -56,8 +54,7 @@ impl Phase {
     /// second `Stop`.
     pub const fn on(self, trigger: Trigger) -> Option<Self> {
         match (self, trigger) {
-            (Self::New, Trigger::Complete) => Some(Self::Starting),
-            (Self::Starting, Trigger::Fail) => Some(Self::New),
+            (Self::New, Trigger::Spawn) => Some(Self::Starting),
             (Self::Starting, Trigger::ThreadUp) => Some(Self::Running),
             (Self::Running, Trigger::Stop) => Some(Self::Stopping),
             (Self::Stopping, Trigger::Quit) => Some(Self::Leaving),
@@ -140,35 +137,18 @@ mod tests {
         Phase::Leaving,
         Phase::Ended,
     ];
-    const TRIGGERS: [Trigger; 6] = [
-        Trigger::Complete,
-        Trigger::Fail,
-        Trigger::ThreadUp,
-        Trigger::Stop,
-        Trigger::Quit,
-        Trigger::Joined,
-    ];
+    const TRIGGERS: [Trigger; 5] =
+        [Trigger::Spawn, Trigger::ThreadUp, Trigger::Stop, Trigger::Quit, Trigger::Joined];
 
     #[test]
     fn a_life_goes_through_all_phases_in_order() {
         let cell = PhaseCell::new();
         let mut seen = std::vec![cell.get()];
         for trigger in TRIGGERS {
-            if trigger != Trigger::Fail {
-                assert!(cell.advance(trigger), "{trigger:?}");
-                seen.push(cell.get());
-            }
+            assert!(cell.advance(trigger), "{trigger:?}");
+            seen.push(cell.get());
         }
         assert_eq!(seen, PHASES);
-    }
-
-    #[test]
-    fn a_failed_completion_can_be_tried_again() {
-        let cell = PhaseCell::new();
-        assert!(cell.advance(Trigger::Complete));
-        assert!(cell.advance(Trigger::Fail));
-        assert_eq!(cell.get(), Phase::New);
-        assert!(cell.advance(Trigger::Complete));
     }
 
     #[test]
@@ -179,15 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn no_phase_has_two_ways_on_and_only_failing_leads_back() {
+    fn each_phase_has_one_way_on_and_the_last_none() {
         for phase in PHASES {
-            for trigger in TRIGGERS {
-                if let Some(next) = phase.on(trigger) {
-                    assert_eq!(next > phase, trigger != Trigger::Fail, "{phase:?} {trigger:?}");
-                }
-            }
-            let ways = TRIGGERS.iter().filter(|t| phase.on(**t).is_some()).count();
-            assert_eq!(ways, match phase { Phase::Starting => 2, Phase::Ended => 0, _ => 1 });
+            let next: std::vec::Vec<_> = TRIGGERS.iter().filter_map(|t| phase.on(*t)).collect();
+            assert_eq!(next.len(), usize::from(phase != Phase::Ended), "{phase:?}");
+            assert!(next.iter().all(|next| *next > phase), "{phase:?}");
         }
     }
 
@@ -202,7 +178,7 @@ mod tests {
     fn the_loop_ends_when_the_thread_has_seen_the_request() {
         let cell = PhaseCell::new();
         for (trigger, runs) in [
-            (Trigger::Complete, true),
+            (Trigger::Spawn, true),
             (Trigger::ThreadUp, true),
             (Trigger::Stop, true),
             (Trigger::Quit, false),

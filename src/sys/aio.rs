@@ -20,15 +20,12 @@ impl AioContext {
     /// # Errors
     ///
     /// QEMU's own, as when file descriptors run out.
-    pub fn new() -> Result<Option<Self>, Error> {
-        // SAFETY: errp is ours.
-        let (raw, outcome) = checked(|errp| unsafe { qemu::aio_context_new(errp) });
-        outcome.map(|()| NonNull::new(raw).map(Self))
-    }
-
-    /// The context, borrowed.
-    pub fn as_ptr(&self) -> *mut qemu::AioContext {
-        self.0.as_ptr()
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: errp is ours. QEMU returns NULL with an error only.
+        unsafe {
+            let (raw, outcome) = checked(|errp| qemu::aio_context_new(errp));
+            outcome.map(|()| Self(NonNull::new_unchecked(raw)))
+        }
     }
 
     /// Lets `context` run this AioContext's events, as the source `name`.

@@ -5,7 +5,8 @@
     non_camel_case_types,
     dead_code,
     clippy::all,
-    clippy::undocumented_unsafe_blocks,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "generated"
 )]
 

@@ -13,9 +13,9 @@ pub struct MainContext(NonNull<glib::GMainContext>);
 
 impl MainContext {
     /// A main context that no thread runs yet.
-    pub fn new() -> Option<Self> {
-        // SAFETY: no precondition.
-        NonNull::new(unsafe { glib::g_main_context_new() }).map(Self)
+    pub fn new() -> Self {
+        // SAFETY: glib ends the process rather than return NULL.
+        unsafe { Self(NonNull::new_unchecked(glib::g_main_context_new())) }
     }
 
     /// Attaches `source` under `name` and keeps a reference to it.
@@ -33,9 +33,12 @@ impl MainContext {
 
     /// A loop that runs this context; counts as running until it is told to quit,
     /// so that a quit before the run is not lost.
-    pub fn new_loop(&self) -> Option<MainLoop> {
-        // SAFETY: invariant of MainContext.
-        NonNull::new(unsafe { glib::g_main_loop_new(self.0.as_ptr(), glib::GTRUE) }).map(MainLoop)
+    pub fn new_loop(&self) -> MainLoop {
+        // SAFETY: invariant of MainContext; as for new().
+        unsafe {
+            let raw = glib::g_main_loop_new(self.0.as_ptr(), glib::GTRUE);
+            MainLoop(NonNull::new_unchecked(raw))
+        }
     }
 
     /// Gives the reference away.
@@ -109,10 +112,13 @@ pub struct GString(NonNull<c_char>);
 
 impl GString {
     /// Two strings, one after the other.
-    pub fn concat(head: &CStr, tail: &CStr) -> Option<Self> {
+    pub fn concat(head: &CStr, tail: &CStr) -> Self {
         let end = core::ptr::null_mut::<c_char>();
-        // SAFETY: the list of strings ends with NULL.
-        NonNull::new(unsafe { glib::g_strconcat(head.as_ptr(), tail.as_ptr(), end) }).map(Self)
+        // SAFETY: the list of strings ends with NULL, so the result is none.
+        unsafe {
+            let raw = glib::g_strconcat(head.as_ptr(), tail.as_ptr(), end);
+            Self(NonNull::new_unchecked(raw))
+        }
     }
 
     /// The string, borrowed.

@@ -3,7 +3,7 @@
 //! its own lists or, where it has none, with lists in the user's cache folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use duct::{Expression, cmd};
@@ -17,18 +17,15 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// Ready to give `package`.
-    pub fn new(ctx: &Ctx, package: &str) -> Result<Apt> {
-        let of_machine = Apt { options: Vec::new() };
-        if of_machine.control_of(package).is_ok() {
-            return Ok(of_machine);
-        }
+    pub fn of_machine() -> Apt {
+        Apt { options: Vec::new() }
+    }
+
+    /// With lists that are read now.
+    pub fn of_cache(ctx: &Ctx) -> Result<Apt> {
         let apt = Apt { options: private_state(&ctx.cache.join("apt-machine"))? };
         let update = apt.run("apt-get", &["--quiet", "update"]);
         Step::new("read the package lists", "guest-kernel-lists", update).run(ctx)?;
-        apt.control_of(package).with_context(|| {
-            format!("apt's sources (/etc/apt/sources.list*) offer no {package}: add Debian's")
-        })?;
         Ok(apt)
     }
 
@@ -36,9 +33,10 @@ impl Apt {
         read(&self.run("apt-cache", &["show", "--no-all-versions", package]))
     }
 
-    /// Leaves the package file in the folder in which it runs.
-    pub fn download(&self, package: &str) -> Expression {
-        self.run("apt-get", &["--quiet", "download", package])
+    pub fn download(&self, ctx: &Ctx, package: &str, dir: &Path) -> Result<()> {
+        let get = self.run("apt-get", &["--quiet", "download", package]).dir(dir);
+        Step::new(format!("download {package}"), "guest-kernel", get).run(ctx)?;
+        Ok(())
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Expression {
@@ -47,14 +45,20 @@ impl Apt {
     }
 }
 
+/// `-c` is read after the machine's own configuration: the state is ours, its hooks do not run.
 fn private_state(dir: &Path) -> Result<Vec<String>> {
-    let mut options = Vec::new();
-    for (option, folder) in [("Dir::State::Lists", "lists"), ("Dir::Cache", "cache")] {
-        let path: PathBuf = dir.join(folder);
-        fs::create_dir_all(path.join("partial"))
-            .with_context(|| format!("cannot create {}", path.display()))?;
-        options.push("-o".to_string());
-        options.push(format!("{option}={}", path.display()));
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(dir.join(folder))
+            .with_context(|| format!("cannot create {}", dir.join(folder).display()))?;
     }
-    Ok(options)
+    let config = dir.join("apt.conf");
+    let dir = dir.display();
+    let text = format!(
+        "Dir::State::Lists \"{dir}/lists\";\nDir::Cache \"{dir}/cache\";\n\
+         APT::Sandbox::User \"\";\n\
+         #clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n\
+         #clear APT::Update::Post-Invoke-Success;\n"
+    );
+    fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+    Ok(vec!["-c".into(), config.display().to_string()])
 }

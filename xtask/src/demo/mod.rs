@@ -14,6 +14,7 @@ mod judge;
 mod kernel;
 mod lines;
 mod machine;
+mod modules;
 mod process;
 mod qmp;
 mod table;

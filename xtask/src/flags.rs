@@ -122,6 +122,10 @@ pub struct Bench {
 
 /// Run the same suites and conversations on plain C and on Rust and compare
 #[derive(Args)]
+#[command(after_help = "Suites are unit, qtests and iotests, conversations system, devices, \
+    storage-daemon and commandline. Records of what was said lie under target/dual/.\n\nExamples:\n  \
+    cargo xtask dual --suite system     one conversation: seconds\n  \
+    cargo xtask dual --at 3             everything, at the third patch")]
 pub struct Dual {
     /// Compare plain C with this point of the series
     #[arg(long, value_name = "tip|N", default_value = "tip")]
@@ -130,6 +134,10 @@ pub struct Dual {
     /// Only this suite (all unless told)
     #[arg(long)]
     pub suite: Option<String>,
+
+    /// Without leaving out or shortening the longest tests
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Check the patch series, or rewrite it from the work tree

@@ -1,11 +1,181 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `dual`: Runs the same suites on plain C and on Rust and compares the results.
+//! `dual`: the same conversations and the same suites on plain C and on points of the series.
+//!
+//! A conversation is compared byte for byte but for thread ids and times (`mask`). QEMU's own
+//! tests are compared part by part; where one run differs, more decide whether that is chance
+//! (`rates`). Differences are failures unless `tests/dual/differences.toml` explains them, and an
+//! explained difference that is not there is a failure too (`expected`).
 
-use anyhow::{Result, bail};
+mod compare;
+mod conversation;
+mod expected;
+mod line;
+mod mask;
+mod plan;
+mod rates;
+mod repeat;
+mod runner;
+mod script;
+mod side;
+mod suites;
+mod talk;
+mod tap;
 
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::report::{Outcome, Report};
+use crate::version::Point;
+use compare::Difference;
+use conversation::Conversation;
+use expected::Entry;
+use plan::Plan;
+use suites::Suites;
 
-pub fn run(_ctx: &Ctx, _args: &flags::Dual) -> Result<()> {
-    bail!("not built yet")
+pub use side::{Scope, Side};
+
+/// The scripts in `tests/dual/`, with the number of exchanges that each must have at least.
+const SCRIPTS: [(&str, usize); 4] =
+    [("system", 1000), ("devices", 180), ("storage-daemon", 200), ("commandline", 0)];
+
+/// A reply can be a hundred thousand characters; what differs is shown with so many around it.
+const AROUND: usize = 160;
+
+pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
+    let base = build::build(ctx, &ctx.tree, Point::Base, Flavor::Default)?;
+    let series = build::build(ctx, &ctx.tree, args.at, Flavor::Default)?;
+    let sides = [Side::new("base", &base)?, Side::new(&args.at.to_string(), &series)?];
+    let mut report = Report::new();
+    let scope = if args.full { Scope::Full } else { Scope::Default };
+    check_only(ctx, &mut report, &sides, scope, args.suite.as_deref())?;
+    report.finish()
+}
+
+/// Compares every side with the first, which is plain C.
+pub fn check(ctx: &Ctx, report: &mut Report, sides: &[Side], scope: Scope) -> Result<()> {
+    check_only(ctx, report, sides, scope, None)
+}
+
+fn check_only(
+    ctx: &Ctx,
+    report: &mut Report,
+    sides: &[Side],
+    scope: Scope,
+    only: Option<&str>,
+) -> Result<()> {
+    let place = Place::new(ctx)?;
+    let plan = Plan::read(&place.data.join("suites.toml"))?;
+    let scripts = SCRIPTS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+    let scripts: Vec<_> = scripts.collect();
+    let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));
+    ensure!(
+        !scripts.is_empty() || wanted,
+        "no suite or conversation {}; there are {}, {}",
+        only.unwrap_or_default(),
+        plan.suites().join(", "),
+        SCRIPTS.map(|(name, _)| name).join(", ")
+    );
+    for (name, least) in scripts {
+        place.converse(report, sides, name, *least);
+    }
+    if wanted && scope != Scope::Quick {
+        place.suites(ctx, report, &plan, sides, scope, only)?;
+    }
+    Ok(())
+}
+
+/// Where scripts and lists lie and where records go.
+struct Place {
+    data: PathBuf,
+    records: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Place {
+    fn new(ctx: &Ctx) -> Result<Place> {
+        let data = ctx.root.join("tests/dual");
+        let path = data.join("differences.toml");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Place { entries: expected::parse(&text)?, data, records: ctx.target.join("dual") })
+    }
+
+    fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: usize) {
+        let Some((base, series)) = sides.split_first() else { return };
+        let path = self.data.join(format!("{name}.talk"));
+        let conversation = Conversation::new(&path, base, &self.records);
+        for side in series {
+            let said = conversation.as_ref().map_or(0, Conversation::exchanges);
+            let sessions = conversation.as_ref().map_or(0, Conversation::sessions);
+            let title = format!(
+                "dual {}: conversation {name} ({said} exchanges, {sessions} sessions)",
+                side.name
+            );
+            report.pass(&title, || {
+                let conversation =
+                    conversation.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+                ensure!(said >= least, "{said} exchanges, at least {least} were meant");
+                let found = conversation.differences(side, &self.records)?;
+                self.settle(name, side, found)
+            });
+        }
+    }
+
+    fn suites(
+        &self,
+        ctx: &Ctx,
+        report: &mut Report,
+        plan: &Plan,
+        sides: &[Side],
+        scope: Scope,
+        only: Option<&str>,
+    ) -> Result<()> {
+        let suites = Suites::run(ctx, plan, sides, scope, only, &self.records)?;
+        for (test, reason) in plan.skipped(scope) {
+            report.check(&format!("dual: {test}"), || Ok(Outcome::Skipped(reason.into())));
+        }
+        for (name, seconds) in suites.seconds().iter().take(10) {
+            ctx.ui.say(format!("{seconds:7.1} s  {name}"));
+        }
+        for (index, side) in sides.iter().enumerate().skip(1) {
+            for (name, compared) in suites.compare(index)? {
+                let title = format!(
+                    "dual {}: suite {name} ({} programs, {} results)",
+                    side.name, compared.programs, compared.results
+                );
+                for note in &compared.notes {
+                    ctx.ui.say(format!("note: {}: {note}", side.name));
+                }
+                report.pass(&title, || self.settle(&name, side, compared.differences));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails on what the list does not explain, and on what it explains in vain.
+    fn settle(&self, check: &str, side: &Side, found: Vec<Difference>) -> Result<()> {
+        let verdict = expected::settle(check, &side.subjects, &self.entries, found);
+        let mut lines: Vec<String> = Vec::new();
+        for difference in &verdict.unexplained {
+            let (base, series) = compare::excerpt(&difference.base, &difference.series, AROUND);
+            lines.push(format!(
+                "differs: {}\n  plain C: {base}\n  series:  {series}",
+                difference.item.chars().take(2 * AROUND).collect::<String>()
+            ));
+        }
+        for entry in &verdict.vanished {
+            lines.push(format!(
+                "listed in tests/dual/differences.toml, but no longer there: {entry}"
+            ));
+        }
+        if !lines.is_empty() {
+            bail!("{}\nrecords: {}", lines.join("\n"), self.records.display());
+        }
+        Ok(())
+    }
 }

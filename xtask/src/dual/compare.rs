@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Two records of the same conversation, side by side, byte for byte.
+
+use super::talk::Talk;
+
+/// One place where the series does not do as plain C does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    pub item: String,
+    pub base: String,
+    pub series: String,
+}
+
+/// What a side shows that has nothing at this place.
+pub const NOTHING: &str = "(nothing)";
+
+pub fn conversations(base: &[Talk], series: &[Talk]) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (base, series) in base.iter().zip(series) {
+        let mut note = |item: String, base: &str, series: &str| {
+            if base != series {
+                found.push(Difference { item, base: base.into(), series: series.into() });
+            }
+        };
+        let name = &base.name;
+        let rows = base.exchanges.len().max(series.exchanges.len());
+        for row in 0..rows {
+            let (ours, theirs) = (base.exchanges.get(row), series.exchanges.get(row));
+            let sent = ours.or(theirs).map_or("", |(sent, _)| sent);
+            let reply = |side: Option<&(String, String)>| {
+                side.map_or_else(|| NOTHING.to_string(), |(_, reply)| reply.clone())
+            };
+            note(format!("{name}: {sent}"), &reply(ours), &reply(theirs));
+        }
+        for row in 0..base.events.len().max(series.events.len()) {
+            let event =
+                |side: &Talk| side.events.get(row).cloned().unwrap_or_else(|| NOTHING.to_string());
+            note(format!("{name}: event {}", row + 1), &event(base), &event(series));
+        }
+        note(format!("{name}: other output"), &base.stdout_rest, &series.stdout_rest);
+        note(format!("{name}: stderr"), &base.stderr, &series.stderr);
+        note(format!("{name}: end"), &base.end, &series.end);
+    }
+    found
+}
+
+/// The part of two long texts where they begin to differ, with `around` characters on each side.
+pub fn excerpt(base: &str, series: &str, around: usize) -> (String, String) {
+    let same = base.chars().zip(series.chars()).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(around);
+    let cut = |text: &str| {
+        let mut part: String = text.chars().skip(from).take(2 * around).collect();
+        if from > 0 {
+            part.insert_str(0, "... ");
+        }
+        if text.chars().count() > from + 2 * around {
+            part.push_str(" ...");
+        }
+        part
+    };
+    (cut(base), cut(series))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk() -> Talk {
+        Talk {
+            name: "s".into(),
+            exchanges: vec![("ask".into(), "yes".into()), ("again".into(), "no".into())],
+            events: vec!["STOP".into()],
+            end: "exit code 0".into(),
+            ..Talk::default()
+        }
+    }
+
+    fn items(other: Talk) -> Vec<String> {
+        let found = conversations(&[talk()], &[other]);
+        found.into_iter().map(|difference| difference.item).collect()
+    }
+
+    #[test]
+    fn equal_records_have_no_difference() {
+        assert!(items(talk()).is_empty());
+    }
+
+    #[test]
+    fn each_part_is_compared() {
+        let mut other = talk();
+        other.exchanges[1].1 = "No".into();
+        other.events.push("RESUME".into());
+        other.stdout_rest = "x".into();
+        other.stderr = "warning".into();
+        other.end = "signal 6".into();
+        let wanted = ["s: again", "s: event 2", "s: other output", "s: stderr", "s: end"];
+        assert_eq!(items(other), wanted);
+    }
+
+    #[test]
+    fn a_record_that_stops_early_differs() {
+        let mut other = talk();
+        other.exchanges.pop();
+        let found = conversations(&[talk()], &[other]);
+        assert_eq!((found[0].base.as_str(), found[0].series.as_str()), ("no", NOTHING));
+    }
+
+    #[test]
+    fn an_excerpt_shows_where_it_differs() {
+        assert_eq!(excerpt("ab", "ac", 5), ("ab".into(), "ac".into()));
+        let (base, series) = (format!("{}x{}", "a".repeat(99), "b".repeat(99)), "a".repeat(99));
+        assert_eq!(excerpt(&base, &series, 3), ("... aaaxbb ...".into(), "... aaa".into()));
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which tests a build has and which of them are run: QEMU's own list and `tests/dual/suites.toml`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::side::Scope;
+
+/// `tests/dual/suites.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    suite: Vec<Suite>,
+    iotests: Iotests,
+    #[serde(default)]
+    special: Vec<Special>,
+}
+
+/// A suite of QEMU's Meson tests, taken whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suite {
+    name: String,
+    /// As Meson names it, without the project.
+    meson: String,
+}
+
+/// iotests by image format.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Iotests {
+    /// Seconds that one may take.
+    limit: u64,
+    formats: BTreeMap<String, Vec<String>>,
+}
+
+/// What is peculiar to one test.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Special {
+    test: String,
+    limit: Option<u64>,
+    /// Seconds that it may take under `--full`.
+    full_limit: Option<u64>,
+    /// More arguments unless `--full` is given.
+    #[serde(default)]
+    default_args: Vec<String>,
+    /// Only run under `--full`.
+    #[serde(default)]
+    only_full: bool,
+    reason: String,
+}
+
+/// One test program to run.
+#[derive(Clone)]
+pub struct Test {
+    pub suite: String,
+    pub name: String,
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub dir: PathBuf,
+    pub limit: Duration,
+}
+
+/// One entry of Meson's list.
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    cmd: Vec<String>,
+    env: BTreeMap<String, String>,
+    workdir: Option<PathBuf>,
+    timeout: u64,
+    suite: Vec<String>,
+}
+
+impl Plan {
+    pub fn read(path: &Path) -> Result<Plan> {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// The names of the suites, in order.
+    pub fn suites(&self) -> Vec<&str> {
+        let meson = self.suite.iter().map(|suite| suite.name.as_str());
+        meson.chain(["iotests"]).collect()
+    }
+
+    /// What is not run, and why.
+    pub fn skipped(&self, scope: Scope) -> Vec<(&str, &str)> {
+        let left_out = |special: &&Special| special.only_full && scope != Scope::Full;
+        let skipped = self.special.iter().filter(left_out);
+        skipped.map(|special| (special.test.as_str(), special.reason.as_str())).collect()
+    }
+
+    /// The tests that a build has.
+    pub fn tests(&self, source: &Path, build: &Path, scope: Scope) -> Result<Vec<Test>> {
+        let mut tests = self.meson(build)?;
+        for (format, names) in &self.iotests.formats {
+            tests.extend(names.iter().map(|name| self.iotest(source, build, format, name)));
+        }
+        let skipped = self.skipped(scope);
+        tests.retain(|test| !skipped.iter().any(|(name, _)| *name == test.name));
+        for test in &mut tests {
+            for special in self.special.iter().filter(|special| special.test == test.name) {
+                let full = special.full_limit.filter(|_| scope == Scope::Full);
+                if let Some(limit) = full.or(special.limit) {
+                    test.limit = Duration::from_secs(limit);
+                }
+                if scope != Scope::Full {
+                    test.argv.extend(special.default_args.iter().cloned());
+                }
+            }
+        }
+        Ok(tests)
+    }
+
+    fn meson(&self, build: &Path) -> Result<Vec<Test>> {
+        let path = build.join("meson-info/intro-tests.json");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let listed: Vec<Listed> =
+            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let mut tests = Vec::new();
+        for suite in &self.suite {
+            let whole = format!("qemu:{}", suite.meson);
+            for test in listed.iter().filter(|test| test.suite.contains(&whole)) {
+                tests.push(Test {
+                    suite: suite.name.clone(),
+                    name: test.name.clone(),
+                    argv: test.cmd.clone(),
+                    env: test.env.clone(),
+                    dir: test.workdir.clone().unwrap_or_else(|| build.into()),
+                    limit: Duration::from_secs(test.timeout),
+                });
+            }
+        }
+        Ok(tests)
+    }
+
+    fn iotest(&self, source: &Path, build: &Path, format: &str, name: &str) -> Test {
+        let python = build.join("pyvenv/bin/python3").display().to_string();
+        let there = source.join("tests/qemu-iotests");
+        let built = build.join("tests/qemu-iotests").display().to_string();
+        let check = there.join("check").display().to_string();
+        let there = there.display().to_string();
+        let format_option = format!("-{format}");
+        let argv = [
+            &python,
+            &check,
+            "-tap",
+            &format_option,
+            name,
+            "--source-dir",
+            &there,
+            "--build-dir",
+            &built,
+        ];
+        Test {
+            suite: "iotests".into(),
+            name: format!("{format} {name}"),
+            argv: argv.map(String::from).into(),
+            env: BTreeMap::from([("PYTHON".into(), python.clone())]),
+            dir: build.into(),
+            limit: Duration::from_secs(self.iotests.limit),
+        }
+    }
+}

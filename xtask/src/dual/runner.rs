@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Runs test programs, as many at once as there are processors, each with a limit of time.
+
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{available_parallelism, scope, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::plan::Test;
+use super::tap::{self, Results};
+use crate::interrupt::{self, Watched};
+
+/// Freed memory is overwritten, so that a use after free shows; the same byte on both sides.
+const PERTURB: &str = "165";
+
+/// One test program of one side.
+pub struct Job<'a> {
+    pub side: usize,
+    pub test: &'a Test,
+    /// Where its output is kept.
+    pub log: PathBuf,
+}
+
+pub struct Run {
+    pub side: usize,
+    pub suite: String,
+    pub name: String,
+    pub results: Results,
+    pub seconds: f64,
+}
+
+/// Runs all jobs in order; `progress` hears how many are done.
+pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let workers = available_parallelism().map_or(2, usize::from);
+    scope(|threads| {
+        for _ in 0..workers {
+            threads.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = run(job);
+                    interrupt::exit_if_interrupted();
+                    if let Ok(mut done) = done.lock() {
+                        done.push(run);
+                        progress(done.len());
+                    }
+                }
+            });
+        }
+    });
+    let done = done.into_inner().map_err(|_| anyhow!("a test runner panicked"))?;
+    done.into_iter().collect()
+}
+
+fn run(job: &Job) -> Result<Run> {
+    let test = job.test;
+    let start = Instant::now();
+    let output = output_of(test, &job.log).with_context(|| format!("cannot run {}", test.name))?;
+    let text = String::from_utf8_lossy(&fs::read(&job.log)?).into_owned();
+    Ok(Run {
+        side: job.side,
+        suite: test.suite.clone(),
+        name: test.name.clone(),
+        results: tap::results(&text, &output),
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Runs the program with its output in `log` and says how it ended.
+fn output_of(test: &Test, log: &Path) -> Result<String> {
+    if let Some(dir) = log.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    // Sockets lie below it, and their paths must stay short.
+    let scratch = tempfile::Builder::new().prefix("dual").tempdir()?;
+    let (program, args) = test.argv.split_first().context("no program")?;
+    let mut child = Command::new(program)
+        .args(args)
+        .envs(&test.env)
+        .env("TMPDIR", scratch.path())
+        .env("TEST_DIR", scratch.path().join("t"))
+        .env("SOCK_DIR", scratch.path().join("s"))
+        .env("MALLOC_PERTURB_", PERTURB)
+        .env_remove("MAKEFLAGS")
+        .current_dir(&test.dir)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .spawn()?;
+    let group = Pid::from_raw(child.id() as i32);
+    let _watched = Watched::new(child.id());
+    let deadline = Instant::now() + test.limit;
+    let mut pause = Duration::from_millis(2);
+    let end = loop {
+        if let Some(status) = child.try_wait()? {
+            break end(status);
+        }
+        if Instant::now() >= deadline {
+            break format!("no end within {} s", test.limit.as_secs());
+        }
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    };
+    // Whatever the test has left running; most often nothing is there any more.
+    let _ = killpg(group, Signal::SIGKILL);
+    child.wait()?;
+    Ok(end)
+}
+
+fn end(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: f64) -> Test {
+        Test {
+            suite: "s".into(),
+            name: "n".into(),
+            argv: ["sh", "-c", script].map(String::from).into(),
+            env: Default::default(),
+            dir: "/".into(),
+            limit: Duration::from_secs_f64(limit),
+        }
+    }
+
+    fn results(script: &str, limit: f64) -> Results {
+        let dir = tempfile::tempdir().unwrap();
+        let test = shell(script, limit);
+        let job = Job { side: 0, test: &test, log: dir.path().join("a/log") };
+        run_all(&[job], |_| ()).unwrap().remove(0).results
+    }
+
+    #[test]
+    fn parts_and_end_are_read() {
+        let seen = results("echo 'ok 1 a'; echo 'not ok 2 b' >&2; exit 3", 10.0);
+        assert_eq!((seen["a"].as_str(), seen["b"].as_str()), ("pass", "FAIL"));
+        assert_eq!(seen[tap::END], "exit code 3");
+        assert_eq!(results("kill -6 $$", 10.0)[tap::END], "signal 6");
+    }
+
+    #[test]
+    fn a_hanging_test_is_ended_with_its_children() {
+        let start = Instant::now();
+        let seen = results("echo 'ok 1 a'; sleep 60 & sleep 60", 0.2);
+        assert_eq!(seen["a"], "pass");
+        assert_eq!(seen[tap::END], "no end within 0 s");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The script of a conversation: which program to start, what to say to its QMP monitor.
+//!
+//! ```text
+//! # a comment
+//! let bad = -1 | "text" | null          a list; 0..300 counts
+//! session NAME: PROGRAM ARGUMENTS       starts a program, quoted as for a shell
+//! session NAME (nofile=N): ...          with a limit on open files
+//! {"execute": ...}                      sent as it stands, right or wrong
+//! hmp info iothreads                    the same by human-monitor-command
+//! await DEVICE_DELETED                  goes on when the event has come
+//! for one, other:                       the indented lines for each pair; $one and $other stand for them
+//!   {"execute": ...}
+//! ```
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// One run of one program.
+#[derive(Debug, PartialEq)]
+pub struct Session {
+    pub name: String,
+    pub nofile: Option<u64>,
+    pub program: String,
+    pub args: Vec<String>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// A line for the monitor, which answers with one.
+    Send(String),
+    /// The name of an event.
+    Await(String),
+}
+
+type Lists = BTreeMap<String, Vec<String>>;
+
+pub fn parse(text: &str) -> Result<Vec<Session>> {
+    let mut lists = Lists::new();
+    let mut sessions: Vec<Session> = Vec::new();
+    let mut lines = text.lines().enumerate().peekable();
+    while let Some((number, line)) = lines.next() {
+        let at = || format!("line {}: {line}", number + 1);
+        if is_blank(line) {
+            continue;
+        } else if let Some(rest) = line.strip_prefix("let ") {
+            let (name, items) = rest.split_once(" = ").with_context(at)?;
+            lists.insert(name.trim().to_string(), list(items));
+        } else if let Some(rest) = line.strip_prefix("session ") {
+            sessions.push(session(rest).with_context(at)?);
+        } else {
+            let steps = &mut sessions.last_mut().context("no session yet").with_context(at)?.steps;
+            if let Some(names) = line.strip_prefix("for ") {
+                let mut body = Vec::new();
+                while let Some((_, inner)) = lines.next_if(|(_, next)| next.starts_with("  ")) {
+                    body.push(inner.trim().to_string());
+                }
+                ensure!(!body.is_empty(), "{}: an empty loop", at());
+                let names = names.strip_suffix(':').with_context(at)?;
+                for line in unroll(names, body, &lists).with_context(at)? {
+                    steps.push(step(&line).with_context(at)?);
+                }
+            } else {
+                steps.push(step(line).with_context(at)?);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+fn is_blank(line: &str) -> bool {
+    line.trim().is_empty() || line.starts_with('#')
+}
+
+fn list(items: &str) -> Vec<String> {
+    let range = items.split_once("..").map(|(from, to)| (from.parse(), to.parse()));
+    if let Some((Ok(from), Ok(to))) = range {
+        return (from..to).map(|n: u64| n.to_string()).collect();
+    }
+    items.split(" | ").map(|item| item.trim().to_string()).collect()
+}
+
+fn session(rest: &str) -> Result<Session> {
+    let (head, command) = rest.split_once(": ").context("no colon after the name")?;
+    let (name, nofile) = match head.split_once(" (nofile=") {
+        Some((name, limit)) => (name, Some(limit.trim_end_matches(')').parse()?)),
+        None => (head, None),
+    };
+    let mut words = shlex::split(command).context("a quote is not closed")?.into_iter();
+    Ok(Session {
+        name: name.to_string(),
+        nofile,
+        program: words.next().context("no program")?,
+        args: words.collect(),
+        steps: Vec::new(),
+    })
+}
+
+fn step(line: &str) -> Result<Step> {
+    if line.starts_with('{') {
+        Ok(Step::Send(line.to_string()))
+    } else if let Some(command) = line.strip_prefix("hmp ") {
+        let line = serde_json::to_string(command)?;
+        Ok(Step::Send(format!(
+            r#"{{"execute": "human-monitor-command", "arguments": {{"command-line": {line}}}}}"#
+        )))
+    } else if let Some(event) = line.strip_prefix("await ") {
+        Ok(Step::Await(event.to_string()))
+    } else {
+        bail!("not a step")
+    }
+}
+
+/// The loop's body once for each combination, the last list running fastest.
+fn unroll(names: &str, body: Vec<String>, lists: &Lists) -> Result<Vec<String>> {
+    let Some((name, rest)) = names.split_once(',').or(Some((names, ""))) else {
+        return Ok(body);
+    };
+    let name = name.trim();
+    if name.is_empty() {
+        return Ok(body);
+    }
+    let items = lists.get(name).with_context(|| format!("no list {name}"))?;
+    let mut lines = Vec::new();
+    for item in items {
+        let bound = body.iter().map(|line| line.replace(&format!("${name}"), item)).collect();
+        lines.extend(unroll(rest, bound, lists)?);
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(text: &str) -> Vec<String> {
+        let sessions = parse(text).unwrap();
+        let steps = sessions.into_iter().flat_map(|session| session.steps);
+        steps
+            .map(|step| match step {
+                Step::Send(line) => line,
+                Step::Await(event) => format!("await {event}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_session_has_its_words_and_its_limit() {
+        let sessions = parse("session a b (nofile=64): prog -x '{\"a\": 1}'\n").unwrap();
+        assert_eq!(sessions[0].name, "a b");
+        assert_eq!(sessions[0].nofile, Some(64));
+        assert_eq!(sessions[0].program, "prog");
+        assert_eq!(sessions[0].args, ["-x", "{\"a\": 1}"]);
+    }
+
+    #[test]
+    fn loops_combine_their_lists() {
+        let text = "let v = -1 | {}\nlet n = 0..2\nsession s: p\nfor v, n:\n  {\"v\": $v, \"n\": $n}\nawait E\n";
+        assert_eq!(
+            sent(text),
+            [
+                "{\"v\": -1, \"n\": 0}",
+                "{\"v\": -1, \"n\": 1}",
+                "{\"v\": {}, \"n\": 0}",
+                "{\"v\": {}, \"n\": 1}",
+                "await E"
+            ]
+        );
+    }
+
+    #[test]
+    fn hmp_is_wrapped() {
+        assert_eq!(
+            sent("session s: p\nhmp info \"x\"\n"),
+            [
+                r#"{"execute": "human-monitor-command", "arguments": {"command-line": "info \"x\""}}"#
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        for text in ["{\"no\": \"session\"}", "session s: p\nwhat", "session s: p\nfor x:\n  {}"] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains("line "), "{error}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU's own suites on every side: who runs what, again where the first runs differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::compare::{Difference, NOTHING};
+use super::plan::{Plan, Test};
+use super::rates::ROUND;
+use super::repeat::Repeats;
+use super::runner::{self, Job, Run};
+use super::side::{Scope, Side};
+use super::tap::{END, Results};
+use crate::ctx::Ctx;
+
+/// How one suite of one side compares with plain C.
+#[derive(Default)]
+pub struct Compared {
+    pub programs: usize,
+    pub results: usize,
+    pub differences: Vec<Difference>,
+    /// What is no difference but worth a line.
+    pub notes: Vec<String>,
+}
+
+/// The tests of each side and how they ended.
+pub struct Suites<'a> {
+    ctx: &'a Ctx,
+    sides: &'a [Side],
+    records: &'a Path,
+    tests: Vec<BTreeMap<String, Test>>,
+    first: Vec<BTreeMap<String, Run>>,
+}
+
+impl<'a> Suites<'a> {
+    /// Runs every test of `only` (of all suites if none) once on every side.
+    pub fn run(
+        ctx: &'a Ctx,
+        plan: &Plan,
+        sides: &'a [Side],
+        scope: Scope,
+        only: Option<&str>,
+        records: &'a Path,
+    ) -> Result<Suites<'a>> {
+        let mut tests = Vec::new();
+        for side in sides {
+            let mut own = BTreeMap::new();
+            for test in plan.tests(&side.source, &side.build, scope)? {
+                if only.is_none_or(|only| only == test.suite) {
+                    own.insert(test.name.clone(), test);
+                }
+            }
+            tests.push(own);
+        }
+        let mut suites = Suites { ctx, sides, records, tests, first: Vec::new() };
+        // The longest first, so that none is left alone at the end.
+        let limit =
+            |name: &String| suites.tests.iter().find_map(|own| own.get(name)).map(|t| t.limit);
+        let names: BTreeSet<&String> = suites.tests.iter().flat_map(BTreeMap::keys).collect();
+        let mut names: Vec<&String> = names.into_iter().collect();
+        names.sort_by_key(|name| std::cmp::Reverse(limit(name)));
+        let jobs = names
+            .iter()
+            .flat_map(|name| (0..sides.len()).filter_map(|side| suites.job(side, name, 0)))
+            .collect();
+        let runs = suites.run_jobs(jobs, "QEMU's tests on every side")?;
+        suites.first = sides.iter().map(|_| BTreeMap::new()).collect();
+        for run in runs {
+            suites.first[run.side].insert(run.name.clone(), run);
+        }
+        Ok(suites)
+    }
+
+    fn job(&self, side: usize, name: &str, turn: usize) -> Option<Job<'_>> {
+        let test = self.tests[side].get(name)?;
+        let file = format!("{}.{turn}.log", name.replace(['/', ' '], "-"));
+        Some(Job { side, test, log: self.records.join(&self.sides[side].name).join(file) })
+    }
+
+    fn run_jobs(&self, jobs: Vec<Job>, title: &str) -> Result<Vec<Run>> {
+        let gauge = self.ctx.ui.begin(title, self.records);
+        let total = jobs.len() as u64;
+        let start = std::time::Instant::now();
+        let runs = runner::run_all(&jobs, |done| gauge.at(done as u64, total));
+        let seconds = start.elapsed().as_secs_f64();
+        match &runs {
+            Ok(_) => gauge.done(seconds),
+            Err(_) => gauge.failed(seconds),
+        }
+        runs
+    }
+
+    /// Every test with its seconds on plain C, slowest first.
+    pub fn seconds(&self) -> Vec<(String, f64)> {
+        let base = self.first[0].values();
+        let mut seconds: Vec<_> = base.map(|run| (run.name.clone(), run.seconds)).collect();
+        seconds.sort_by(|a, b| b.1.total_cmp(&a.1));
+        seconds
+    }
+
+    /// Compares a side with plain C, suite by suite.
+    pub fn compare(&self, side: usize) -> Result<BTreeMap<String, Compared>> {
+        let mut compared = BTreeMap::<String, Compared>::new();
+        let mut differing = Vec::new();
+        for (name, run) in &self.first[0] {
+            let suite = compared.entry(run.suite.clone()).or_default();
+            suite.programs += 1;
+            suite.results += run.results.len() - 1;
+            match self.first[side].get(name) {
+                None => suite.differences.push(Difference {
+                    item: name.clone(),
+                    base: "runs".into(),
+                    series: NOTHING.into(),
+                }),
+                Some(other) if other.results != run.results => differing.push(name.clone()),
+                Some(_) => suite.notes.extend(failures(name, &run.results)),
+            }
+        }
+        for (name, run) in &self.first[side] {
+            if !self.first[0].contains_key(name) {
+                let suite = compared.entry(run.suite.clone()).or_default();
+                match failures(name, &run.results) {
+                    None => suite.notes.push(format!("added by the series, passes: {name}")),
+                    Some(failed) => suite.differences.push(Difference {
+                        item: name.clone(),
+                        base: NOTHING.into(),
+                        series: failed,
+                    }),
+                }
+            }
+        }
+        self.repeat(side, differing, &mut compared)?;
+        Ok(compared)
+    }
+
+    /// Runs tests whose first runs differ until it is clear whether that is chance.
+    fn repeat(
+        &self,
+        side: usize,
+        names: Vec<String>,
+        compared: &mut BTreeMap<String, Compared>,
+    ) -> Result<()> {
+        let mut open: Vec<(String, Repeats)> =
+            names.into_iter().map(|name| (name, Repeats::default())).collect();
+        let mut turn = 0;
+        while !open.is_empty() {
+            let mut jobs = Vec::new();
+            for _ in 0..ROUND {
+                turn += 1;
+                for (name, _) in &open {
+                    jobs.extend([0, side].into_iter().filter_map(|s| self.job(s, name, turn)));
+                }
+            }
+            let title = format!("again on base and {}", self.sides[side].name);
+            for run in self.run_jobs(jobs, &title)? {
+                if let Some((_, repeats)) = open.iter_mut().find(|(name, _)| *name == run.name) {
+                    repeats.add(run.side != 0, run.results);
+                }
+            }
+            let (settled, rest) = open.into_iter().partition(|(_, repeats)| !repeats.is_open());
+            open = rest;
+            for (name, repeats) in settled {
+                let suite = &self.first[0].get(&name).context("a test that never ran")?.suite;
+                let into = compared.entry(suite.clone()).or_default();
+                repeats.settle(&name, into);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line about what failed, if something did.
+fn failures(name: &str, results: &Results) -> Option<String> {
+    let failed: Vec<&str> = results
+        .iter()
+        .filter(|(part, status)| *part != END && status.starts_with("FAIL"))
+        .map(|(part, _)| part.as_str())
+        .collect();
+    let end = results.get(END).map_or("", String::as_str);
+    // 77 is a test program's word for "skipped".
+    let good = matches!(end, "exit code 0" | "exit code 77") && failed.is_empty();
+    (!good).then(|| format!("fails on both sides alike: {name}: {end}; {}", failed.join(", ")))
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Holding one session of a conversation with a real program, and writing it down.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::line::{Line, PATIENCE};
+use super::script::{Session, Step};
+use crate::interrupt::Watched;
+
+/// What was said in one session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Talk {
+    pub name: String,
+    /// Each line sent and the line that answered it.
+    pub exchanges: Vec<(String, String)>,
+    /// In the order of their arrival; between which replies they arrive is chance.
+    pub events: Vec<String>,
+    pub stdout_rest: String,
+    pub stderr: String,
+    pub end: String,
+    /// Why the session could not be held to its end, if so.
+    pub gave_up: Option<String>,
+}
+
+impl Talk {
+    /// The raw record, for a person to read.
+    pub fn text(&self) -> String {
+        let mut text = format!("== {}\n", self.name);
+        for (sent, reply) in &self.exchanges {
+            let _ = writeln!(text, "-> {sent}\n<- {reply}");
+        }
+        for event in &self.events {
+            let _ = writeln!(text, "!! {event}");
+        }
+        let _ = writeln!(
+            text,
+            "stdout: {}\nstderr: {}\nend: {}{}",
+            self.stdout_rest,
+            self.stderr,
+            self.end,
+            self.gave_up.as_deref().unwrap_or_default()
+        );
+        text
+    }
+}
+
+/// Where a build directory keeps a program.
+pub fn program(build: &Path, name: &str) -> PathBuf {
+    match name {
+        "qemu-storage-daemon" => build.join("storage-daemon").join(name),
+        _ => build.join(name),
+    }
+}
+
+/// Runs the session with the programs of a build, in an empty directory of its own.
+pub fn hold(session: &Session, build: &Path) -> Result<Talk> {
+    let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let mut command = command(session, build);
+    let mut child = command
+        .current_dir(dir.path())
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let _watched = Watched::new(child.id());
+    let mut talk = Talk { name: session.name.clone(), ..Talk::default() };
+    let mut line = Line::new(&mut child)?;
+    let said = say(session, &mut line, &mut talk).and_then(|()| line.hang_up(&mut talk));
+    let ended = said.and_then(|()| wait(&mut child));
+    talk.end = match ended {
+        Ok(status) => end(status),
+        Err(error) => {
+            talk.gave_up = Some(format!("{error:#}"));
+            // It may have ended already; then there is nothing left to end.
+            let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+            let _ = line.hang_up(&mut talk);
+            end(child.wait()?)
+        }
+    };
+    let here = build.display().to_string();
+    talk.stderr = line.stderr().replace(&here, "BUILD");
+    talk.stdout_rest = talk.stdout_rest.replace(&here, "BUILD");
+    Ok(talk)
+}
+
+fn command(session: &Session, build: &Path) -> Command {
+    let program = program(build, &session.program);
+    let mut words: Vec<OsString> = match session.nofile {
+        Some(limit) => vec!["prlimit".into(), format!("--nofile={limit}").into(), program.into()],
+        None => vec![program.into()],
+    };
+    words.extend(session.args.iter().map(Into::into));
+    let mut command = Command::new(words.remove(0));
+    command.args(words).env("LC_ALL", "C").env_remove("G_MESSAGES_DEBUG");
+    command
+}
+
+fn say(session: &Session, line: &mut Line, talk: &mut Talk) -> Result<()> {
+    if session.steps.is_empty() {
+        return Ok(());
+    }
+    let greeting = line.reply(talk)?.context("no greeting")?;
+    talk.exchanges.push(("(greeting)".into(), greeting));
+    let mut awaited = BTreeMap::new();
+    for step in &session.steps {
+        match step {
+            Step::Send(text) => {
+                line.send(text);
+                match line.reply(talk)? {
+                    Some(reply) => talk.exchanges.push((text.clone(), reply)),
+                    None => bail!("ended instead of an answer to {text}"),
+                }
+            }
+            Step::Await(event) => {
+                let count = awaited.entry(event).or_insert(0);
+                *count += 1;
+                line.events(event, *count, talk)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn wait(child: &mut Child) -> Result<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    bail!("closed its output but did not end within {} s", PATIENCE.as_secs())
+}
+
+fn end(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}

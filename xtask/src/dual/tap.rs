@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a test program says of its parts, in the Test Anything Protocol, and how it ended.
+
+use std::collections::BTreeMap;
+
+/// How each part of a test ended, by the part's name; [`END`] stands for the program itself.
+pub type Results = BTreeMap<String, String>;
+
+pub const END: &str = "(end)";
+
+/// Reads the output of a test program that ended in the way told.
+pub fn results(output: &str, end: &str) -> Results {
+    let mut results = Results::new();
+    for line in output.lines().map(str::trim_end) {
+        let Some((name, status)) = part(line) else { continue };
+        let mut unique = name.clone();
+        let mut count = 1;
+        while results.contains_key(&unique) {
+            count += 1;
+            unique = format!("{name} ({count})");
+        }
+        results.insert(unique, status);
+    }
+    results.insert(END.into(), end.into());
+    results
+}
+
+/// `ok 3 - name # SKIP reason`: the name and how it ended.
+fn part(line: &str) -> Option<(String, String)> {
+    if let Some(reason) = line.strip_prefix("Bail out!") {
+        return Some(("(bail out)".into(), reason.trim().into()));
+    }
+    let (good, rest) = match line.strip_prefix("not ok ") {
+        Some(rest) => (false, rest),
+        None => (true, line.strip_prefix("ok ")?),
+    };
+    let (name, directive) = rest.split_once(" # ").unwrap_or((rest, ""));
+    let name = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    // A name may begin with digits itself: only a whole word of them is the number.
+    let name = if name.starts_with(' ') || name.is_empty() { name.trim() } else { rest };
+    let name = name.strip_prefix("- ").unwrap_or(name);
+    let status = match (good, directive.trim()) {
+        (true, "") => "pass".into(),
+        (false, "") => "FAIL".into(),
+        (true, directive) => directive.into(),
+        (false, directive) => format!("FAIL, {directive}"),
+    };
+    Some((name.into(), status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(output: &str) -> Vec<(String, String)> {
+        results(output, "exit code 0").into_iter().collect()
+    }
+
+    fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+        wanted.iter().map(|(name, status)| (name.to_string(), status.to_string())).collect()
+    }
+
+    #[test]
+    fn every_kind_of_line() {
+        let output =
+            "TAP version 13\n# start\nok 1 /a/b\nnot ok 2 - /c\nok 3 /d # SKIP no KVM\n1..3\n";
+        assert_eq!(
+            read(output),
+            pairs(&[
+                ("(end)", "exit code 0"),
+                ("/a/b", "pass"),
+                ("/c", "FAIL"),
+                ("/d", "SKIP no KVM")
+            ])
+        );
+    }
+
+    #[test]
+    fn iotests_have_no_numbers_but_names_that_look_like_them() {
+        assert_eq!(part("ok qcow2 051"), Some(("qcow2 051".into(), "pass".into())));
+        assert_eq!(part("ok 12 34 of 56"), Some(("34 of 56".into(), "pass".into())));
+        assert_eq!(part("ok 9p/config"), Some(("9p/config".into(), "pass".into())));
+    }
+
+    #[test]
+    fn equal_names_are_kept_apart() {
+        assert_eq!(
+            read("ok 1 x\nnot ok 2 x\n"),
+            pairs(&[("(end)", "exit code 0"), ("x", "pass"), ("x (2)", "FAIL")])
+        );
+    }
+
+    #[test]
+    fn a_bail_out_is_a_result() {
+        assert_eq!(
+            read("Bail out! ERROR:x.c:1\n")[0],
+            ("(bail out)".to_string(), "ERROR:x.c:1".to_string())
+        );
+    }
+}

@@ -138,6 +138,10 @@ pub struct Dual {
     /// Without leaving out or shortening the longest tests
     #[arg(long)]
     pub full: bool,
+
+    /// Compare two build directories as they stand, plain C first; builds nothing
+    #[arg(long, num_args = 2, value_names = ["C", "SERIES"], conflicts_with = "at")]
+    pub builds: Option<Vec<PathBuf>>,
 }
 
 /// Check the patch series, or rewrite it from the work tree

@@ -47,9 +47,14 @@ const SCRIPTS: [(&str, usize); 4] =
 const AROUND: usize = 160;
 
 pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
-    let base = build::build(ctx, &ctx.tree, Point::Base, Flavor::Default)?;
-    let series = build::build(ctx, &ctx.tree, args.at, Flavor::Default)?;
-    let sides = [Side::new("base", &base)?, Side::new(&args.at.to_string(), &series)?];
+    let sides = match args.builds.as_deref() {
+        Some([base, series]) => [Side::of_build("base", base)?, Side::of_build("series", series)?],
+        _ => {
+            let base = build::build(ctx, &ctx.tree, Point::Base, Flavor::Default)?;
+            let series = build::build(ctx, &ctx.tree, args.at, Flavor::Default)?;
+            [Side::new("base", &base)?, Side::new(&args.at.to_string(), &series)?]
+        }
+    };
     let mut report = Report::new();
     let scope = if args.full { Scope::Full } else { Scope::Default };
     check_only(ctx, &mut report, &sides, scope, args.suite.as_deref())?;

@@ -63,32 +63,44 @@ pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>
 fn run(job: &Job) -> Result<Run> {
     let test = job.test;
     let start = Instant::now();
-    let output = output_of(test, &job.log).with_context(|| format!("cannot run {}", test.name))?;
-    let text = String::from_utf8_lossy(&fs::read(&job.log)?).into_owned();
+    // Sockets lie below it, and their paths must stay short.
+    let scratch = tempfile::Builder::new().prefix("dual").tempdir()?;
+    let end = end_of(test, &job.log, scratch.path())
+        .with_context(|| format!("cannot run {}", test.name))?;
+    let mut text = String::from_utf8_lossy(&fs::read(&job.log)?).into_owned();
+    if let Some(reason) = not_run(scratch.path()) {
+        text = text.replace("# SKIP", &format!("# SKIP {reason}"));
+    }
     Ok(Run {
         side: job.side,
         suite: test.suite.clone(),
         name: test.name.clone(),
-        results: tap::results(&text, &output),
+        results: tap::results(&text, &end),
         seconds: start.elapsed().as_secs_f64(),
     })
 }
 
+/// Why an iotest did not run: it says so in a file beside its images.
+fn not_run(scratch: &Path) -> Option<String> {
+    let dirs = fs::read_dir(scratch.join("t")).ok()?.flatten();
+    let mut files = dirs.filter_map(|dir| fs::read_dir(dir.path()).ok()).flatten().flatten();
+    let file = files.find(|file| file.path().extension().is_some_and(|end| end == "notrun"))?;
+    Some(fs::read_to_string(file.path()).ok()?.trim().to_string())
+}
+
 /// Runs the program with its output in `log` and says how it ended.
-fn output_of(test: &Test, log: &Path) -> Result<String> {
+fn end_of(test: &Test, log: &Path, scratch: &Path) -> Result<String> {
     if let Some(dir) = log.parent() {
         fs::create_dir_all(dir)?;
     }
     let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    // Sockets lie below it, and their paths must stay short.
-    let scratch = tempfile::Builder::new().prefix("dual").tempdir()?;
     let (program, args) = test.argv.split_first().context("no program")?;
     let mut child = Command::new(program)
         .args(args)
         .envs(&test.env)
-        .env("TMPDIR", scratch.path())
-        .env("TEST_DIR", scratch.path().join("t"))
-        .env("SOCK_DIR", scratch.path().join("s"))
+        .env("TMPDIR", scratch)
+        .env("TEST_DIR", scratch.join("t"))
+        .env("SOCK_DIR", scratch.join("s"))
         .env("MALLOC_PERTURB_", PERTURB)
         .env_remove("MAKEFLAGS")
         .current_dir(&test.dir)
@@ -153,6 +165,13 @@ mod tests {
         assert_eq!((seen["a"].as_str(), seen["b"].as_str()), ("pass", "FAIL"));
         assert_eq!(seen[tap::END], "exit code 3");
         assert_eq!(results("kill -6 $$", 10.0)[tap::END], "signal 6");
+    }
+
+    #[test]
+    fn an_iotest_tells_why_it_did_not_run() {
+        let script =
+            "mkdir -p $TEST_DIR/x; echo no tool > $TEST_DIR/x/1.notrun; echo 'ok q 1 # SKIP'";
+        assert_eq!(results(script, 10.0)["q 1"], "SKIP no tool");
     }
 
     #[test]

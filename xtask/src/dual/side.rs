@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::build::Built;
 use crate::git::Git;
@@ -36,6 +36,15 @@ impl Side {
             build: built.build.clone(),
             subjects: subjects(&built.source)?,
         })
+    }
+
+    /// A build directory inside its source tree, as QEMU's own are.
+    pub fn of_build(name: &str, build: &Path) -> Result<Side> {
+        let build = build
+            .canonicalize()
+            .with_context(|| format!("no build directory {}", build.display()))?;
+        let source = build.parent().context("a build directory has a source tree around it")?;
+        Ok(Side { name: name.into(), source: source.into(), subjects: subjects(source)?, build })
     }
 }
 

@@ -115,13 +115,13 @@ impl<'a> Suites<'a> {
                     series: NOTHING.into(),
                 }),
                 Some(other) if other.results != run.results => differing.push(name.clone()),
-                Some(_) => suite.notes.extend(failures(name, &run.results)),
+                Some(_) => suite.notes.extend(remarks(name, &run.results)),
             }
         }
         for (name, run) in &self.first[side] {
             if !self.first[0].contains_key(name) {
                 let suite = compared.entry(run.suite.clone()).or_default();
-                match failures(name, &run.results) {
+                match failures(&run.results) {
                     None => suite.notes.push(format!("added by the series, passes: {name}")),
                     Some(failed) => suite.differences.push(Difference {
                         item: name.clone(),
@@ -171,8 +171,25 @@ impl<'a> Suites<'a> {
     }
 }
 
-/// A line about what failed, if something did.
-fn failures(name: &str, results: &Results) -> Option<String> {
+/// What both sides do alike and a reader should know: failures, and what was left out.
+fn remarks(name: &str, results: &Results) -> Vec<String> {
+    let mut remarks: Vec<String> = failures(results)
+        .map(|failed| format!("fails on both sides alike: {name}: {failed}"))
+        .into_iter()
+        .collect();
+    let skips: Vec<_> = results.iter().filter(|(_, status)| status.starts_with("SKIP")).collect();
+    if let Some((part, status)) = skips.first() {
+        let more = match skips.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        remarks.push(format!("skips on both sides alike: {name}: {part}: {status}{more}"));
+    }
+    remarks
+}
+
+/// What failed, if something did.
+fn failures(results: &Results) -> Option<String> {
     let failed: Vec<&str> = results
         .iter()
         .filter(|(part, status)| *part != END && status.starts_with("FAIL"))
@@ -181,5 +198,5 @@ fn failures(name: &str, results: &Results) -> Option<String> {
     let end = results.get(END).map_or("", String::as_str);
     // 77 is a test program's word for "skipped".
     let good = matches!(end, "exit code 0" | "exit code 77") && failed.is_empty();
-    (!good).then(|| format!("fails on both sides alike: {name}: {end}; {}", failed.join(", ")))
+    (!good).then(|| format!("{end} {}", failed.join(", ")).trim_end().to_string())
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The one grammar of the command line: parser, help and typed arguments.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::build::Flavor;
@@ -156,7 +158,11 @@ pub enum PatchesAction {
     /// checkpatch, `git am` on each supported version, header drift
     Check,
     /// Rewrite patches/ and the header from the branch in the tip's worktree
-    Refresh,
+    Refresh {
+        /// The work tree beside base to take the commits from
+        #[arg(long, default_value = "tip")]
+        branch: String,
+    },
 }
 
 /// Make the machine ready: host packages, pinned tools, QEMU's source

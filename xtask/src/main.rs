@@ -9,13 +9,17 @@ mod ctx;
 mod demo;
 mod dual;
 mod flags;
+mod gates;
 mod git;
+mod header;
 mod interrupt;
 mod lock;
+mod patches;
 mod report;
 mod series;
 mod setup;
 mod suites;
+mod test;
 mod ui;
 mod version;
 mod worktree;
@@ -36,8 +40,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Verb::Bisect(args) => bisect::run(&ctx, args),
         Verb::Bench(args) => bench::run(&ctx, args),
         Verb::Dual(args) => dual::run(&ctx, args),
+        Verb::Patches(args) => patches::run(&ctx, args),
         Verb::Setup(args) => setup::run(&ctx, args),
-        _ => anyhow::bail!("not built yet"),
+        Verb::Test(args) => test::run(&ctx, args),
     }
 }
 

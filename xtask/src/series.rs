@@ -71,6 +71,17 @@ impl Series {
             self.base.git.commit("base").context("the base repository has no branch base")?;
         commit_on(ctx, &self.base, &start, &self.patches[..depth])
     }
+
+    /// The number of patches after which `iothread.c` is gone; none if it stays.
+    pub fn switch(&self, ctx: &Ctx) -> Result<Option<usize>> {
+        for depth in 1..=self.patches.len() {
+            let file = format!("{}:iothread.c", self.commit(ctx, depth)?);
+            if !self.base.git.succeeds(["cat-file", "-e", &file]) {
+                return Ok(Some(depth));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The commit that `patches` make on top of `start`.

@@ -66,13 +66,14 @@ fn built_at(ctx: &Ctx, host: &Host, series: &Series, depth: usize) -> Result<Wor
 }
 
 fn run(worktree: &Worktree, command: &[String]) -> Result<Output> {
-    let words = in_own_group(&cmd(&command[0], &command[1..]));
-    words
+    // By way of the shell, a relative path is one in the work tree.
+    let words = [&["-c", r#""$@""#, "sh"].map(String::from), command].concat();
+    in_own_group(&cmd("sh", words))
         .dir(worktree.dir())
         .stdin_null()
         .stderr_to_stdout()
         .stdout_capture()
         .unchecked()
         .run()
-        .with_context(|| format!("cannot run {}", command[0]))
+        .context("cannot run the command")
 }

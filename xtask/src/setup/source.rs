@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use duct::cmd;
 
-use crate::cmd::{Step, read, succeeds};
+use crate::cmd::{Step, succeeds};
 use crate::ctx::Ctx;
 use crate::git::{Git, is_work_tree};
 use crate::lock;
@@ -80,10 +80,7 @@ pub fn pristine(ctx: &Ctx, version: Version) -> Result<String> {
     let dsc = fetch(ctx, version)?;
     let unpacked = unpack(ctx, &dsc, &base.dir, &["--skip-patches", "-x"])?;
     let message = format!("QEMU {version} as released, from {}", name(&dsc));
-    commit_all(&unpacked, "pristine", &message)?;
-    let from = unpacked.to_string_lossy().to_string();
-    base.git.run(["fetch", "--quiet", &from, "pristine:pristine"])?;
-    fs::remove_dir_all(&unpacked).context("cannot remove the unpacked source")?;
+    commit_beside(&base.git, &unpacked, "pristine", &message)?;
     base.git.commit("pristine").context("the pristine source did not arrive")
 }
 
@@ -107,6 +104,27 @@ fn commit_all(dir: &Path, branch: &str, message: &str) -> Result<()> {
     git.run(["init", "--quiet", "--initial-branch", branch])?;
     git.run(["add", "--all", "--force"])?;
     git.run(["commit", "--quiet", "--no-verify", "--message", message])
+}
+
+/// Commits a directory to a branch of the repository of a tree that is much the same, whose objects
+/// serve again; the directory is gone afterwards.
+fn commit_beside(git: &Git, dir: &Path, branch: &str, message: &str) -> Result<()> {
+    let place = dir.with_extension("worktree");
+    if place.exists() {
+        fs::remove_dir_all(&place)?;
+    }
+    let path = place.to_string_lossy();
+    git.run(["worktree", "prune"])?;
+    git.run(["worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", &path, "base"])?;
+    fs::rename(place.join(".git"), dir.join(".git")).context("cannot move a work tree")?;
+    let tree = Git::at(dir);
+    tree.run(["add", "--all", "--force"])?;
+    tree.run(["commit", "--quiet", "--no-verify", "--message", message])?;
+    tree.run(["branch", "--force", branch, "HEAD"])?;
+    for gone in [dir, &place] {
+        fs::remove_dir_all(gone).with_context(|| format!("cannot remove {}", gone.display()))?;
+    }
+    git.run(["worktree", "prune"])
 }
 
 /// A source package that is complete in the cache.
@@ -182,7 +200,8 @@ fn unpack(ctx: &Ctx, dsc: &Path, dir: &Path, how: &[&str]) -> Result<PathBuf> {
         fs::remove_dir_all(&to).with_context(|| format!("cannot remove {}", to.display()))?;
     }
     fs::create_dir_all(dir)?;
-    let args = ["--no-copy"].iter().chain(how).map(PathBuf::from).chain([dsc.to_path_buf(), to.clone()]);
+    let args =
+        ["--no-copy"].iter().chain(how).map(PathBuf::from).chain([dsc.to_path_buf(), to.clone()]);
     Step::new(format!("unpack {}", name(dsc)), "unpack", cmd("dpkg-source", args)).run(ctx)?;
     Ok(to)
 }
@@ -204,11 +223,6 @@ pub fn version_of(dir: &Path) -> Result<Version> {
         );
     };
     Ok(version)
-}
-
-/// What the imported tree was unpacked from, for a report.
-pub fn describe(git: &Git) -> Result<String> {
-    read(&git.command(["log", "-1", "--format=%s", "base"]))
 }
 
 #[cfg(test)]

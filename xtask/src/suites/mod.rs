@@ -6,6 +6,7 @@ pub mod meson;
 
 use std::path::Path;
 
+use anyhow::{Result, ensure};
 use duct::Expression;
 
 /// How one test of a suite ended.
@@ -46,6 +47,13 @@ impl Tally {
 pub fn failures(results: &[TestResult]) -> Vec<&str> {
     let failed = results.iter().filter(|result| result.verdict == Verdict::Fail);
     failed.map(|result| result.name.as_str()).collect()
+}
+
+/// An error that names the tests that failed, if any did.
+pub fn all_well(results: &[TestResult]) -> Result<()> {
+    let bad = failures(results);
+    ensure!(bad.is_empty(), "failed: {}", bad.join(" "));
+    Ok(())
 }
 
 /// Tests run with the Python of the build that they test.

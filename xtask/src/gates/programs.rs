@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The linked programs: the library is in each, the C file in none, libm's functions stay libm's.
+
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+
+use super::{OURS, nm, programs};
+
+/// Static functions of iothread.c: nothing else has them.
+const C_ONLY: &[&str] = &["iothread_instance_init", "iothread_register_types", "iothread_stop_bh"];
+
+/// What a Rust archive would take over without a word.
+const LIBM: &[&str] = &["fma", "fmaf", "sqrt", "sqrtf"];
+
+pub fn ours(build: &Path) -> Result<()> {
+    for program in programs(build) {
+        let defined = nm::defined(&program)?;
+        let left: Vec<_> = C_ONLY.iter().filter(|name| defined.contains(**name)).collect();
+        ensure!(defined.contains(OURS), "{} does not contain the library", program.display());
+        ensure!(left.is_empty(), "{} contains iothread.c: {left:?}", program.display());
+    }
+    Ok(())
+}
+
+/// The guest's floating point must not change hands.
+pub fn libm(build: &Path) -> Result<()> {
+    let system = build.join("qemu-system-x86_64");
+    let defined = nm::defined(&system)?;
+    let asked = nm::names(&system, &["--dynamic", "--undefined-only"])?;
+    for name in LIBM {
+        if defined.contains(*name) {
+            bail!("{} defines {name}, which is libm's", system.display());
+        }
+    }
+    for name in ["fma", "sqrt"] {
+        ensure!(asked.contains(name), "{} does not ask libm for {name}", system.display());
+    }
+    Ok(())
+}

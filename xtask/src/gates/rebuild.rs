@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is built again after a change: all that depends on it, and nothing else.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail, ensure};
+use duct::cmd;
+
+use super::{OBJECT, nm, programs};
+use crate::build::{self, Built};
+use crate::cmd::{Step, read};
+use crate::ctx::Ctx;
+
+const NOTHING: &str = "ninja: no work to do.";
+const RUST_FILE: &str = "src/capi.rs";
+/// Few include it, the library's bindings among them.
+const HEADER: &str = "include/system/event-loop-base.h";
+const SCHEMA: &str = "qapi/misc.json";
+
+pub fn nothing(ctx: &Ctx, build: &Path) -> Result<()> {
+    let text = read(&build::ninja(ctx, build, &[]))?;
+    ensure!(text.trim_end().ends_with(NOTHING), "ninja found work to do:\n{text}");
+    Ok(())
+}
+
+pub fn rust(ctx: &Ctx, built: &Built) -> Result<()> {
+    touch(&ctx.root.join(RUST_FILE))?;
+    let lines = run(ctx, &built.build, "rust")?;
+    ensure!(mentions(&lines, OBJECT), "the object was not built again");
+    for program in programs(&built.build) {
+        let name = program.strip_prefix(&built.build)?.to_string_lossy();
+        ensure!(mentions(&lines, &format!("target {name}")), "{name} was not linked again");
+    }
+    if let Some(line) = lines.iter().find(|line| line.contains("Compiling C")) {
+        bail!("C was compiled for a change of Rust: {line}");
+    }
+    nothing(ctx, &built.build)
+}
+
+pub fn header(ctx: &Ctx, built: &Built) -> Result<()> {
+    let users = users_of(&built.build, HEADER)?;
+    touch(&built.source.join(HEADER))?;
+    let lines = run(ctx, &built.build, "header")?;
+    let compiled = lines.iter().filter(|line| line.contains("Compiling C")).count();
+    ensure!(mentions(&lines, OBJECT), "the object was not built again");
+    ensure!(compiled == users, "{users} C files use {HEADER}, {compiled} were compiled");
+    nothing(ctx, &built.build)
+}
+
+/// A member more in the struct that the library fills: bindings, object and programs in one run.
+pub fn schema(ctx: &Ctx, built: &Built) -> Result<()> {
+    let path = built.source.join(SCHEMA);
+    let before = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    let after = before.replacen(
+        "{ 'struct': 'IOThreadInfo',\n  'data': {",
+        "{ 'struct': 'IOThreadInfo',\n  'data': {'gate': 'int',\n           ",
+        1,
+    );
+    let after = after.replacen(
+        "# @id: the identifier of the iothread\n",
+        "# @gate: for a test\n#\n# @id: the identifier of the iothread\n",
+        1,
+    );
+    ensure!(after.matches("gate").count() == 2, "{SCHEMA} has another shape than expected");
+    let marker = Marker::new(built)?;
+    fs::write(&path, after)?;
+    let changed = run(ctx, &built.build, "schema");
+    let linked = nm::defined(&programs(&built.build)[0]);
+    fs::write(&path, before).context("cannot put the schema back")?;
+    run(ctx, &built.build, "schema-back")?;
+    marker.done()?;
+    linked?;
+    ensure!(mentions(&changed?, OBJECT), "the object was not built again");
+    nothing(ctx, &built.build)
+}
+
+/// Lets the next user of the work tree put it back, should we be interrupted.
+struct Marker(std::path::PathBuf);
+
+impl Marker {
+    fn new(built: &Built) -> Result<Marker> {
+        let path = built.source.with_extension("pending");
+        fs::write(&path, "").context("cannot mark the work tree")?;
+        Ok(Marker(path))
+    }
+
+    fn done(self) -> Result<()> {
+        fs::remove_file(self.0).context("cannot unmark the work tree")
+    }
+}
+
+/// The lines that ninja prints while it brings everything up to date.
+fn run(ctx: &Ctx, build: &Path, what: &str) -> Result<Vec<String>> {
+    let title = format!("rebuild ({what})");
+    let log_name = format!("rebuild-{what}");
+    let done = Step::new(title, &log_name, build::ninja(ctx, build, &[])).counted().run(ctx)?;
+    let text = fs::read_to_string(&done.log).context("cannot read the log")?;
+    Ok(text.lines().filter(|line| line.starts_with('[')).map(str::to_string).collect())
+}
+
+fn mentions(lines: &[String], what: &str) -> bool {
+    lines.iter().any(|line| line.ends_with(what) || line.contains(&format!("{what} ")))
+}
+
+/// How many objects of C depend on a header, by ninja's own record.
+fn users_of(build: &Path, header: &str) -> Result<usize> {
+    let text = read(&cmd!("ninja", "-t", "deps").dir(build))?;
+    let wanted = format!("/{header}");
+    let mut objects = text.split("\n\n").filter(|entry| {
+        let compiled = entry.lines().next().is_some_and(|line| line.contains(".p/"));
+        compiled && entry.lines().any(|line| line.trim().ends_with(&wanted))
+    });
+    let count = objects.by_ref().count();
+    ensure!(count > 0, "nothing in the build uses {header}");
+    Ok(count)
+}
+
+fn touch(path: &Path) -> Result<()> {
+    let file = File::options().append(true).open(path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    file.set_modified(SystemTime::now()).context("cannot set a file's time")
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The same source gives the same object, byte for byte.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::OBJECT;
+use crate::build;
+use crate::cmd::Step;
+use crate::ctx::Ctx;
+
+/// cargo's target directory inside the build.
+const CARGO: &str = "subprojects/qemu-iothread/cargo";
+
+pub fn object(ctx: &Ctx, build: &Path) -> Result<()> {
+    let first = clean(ctx, build, "first")?;
+    let second = clean(ctx, build, "second")?;
+    ensure!(first == second, "{OBJECT} differs between two clean builds");
+    Step::new("programs with the object just built", "rebuild-all", build::ninja(ctx, build, &[]))
+        .counted()
+        .run(ctx)?;
+    Ok(())
+}
+
+/// The object's bytes after everything that cargo made is gone.
+fn clean(ctx: &Ctx, build: &Path, which: &str) -> Result<Vec<u8>> {
+    fs::remove_dir_all(build.join(CARGO)).context("cargo's directory is not where it was")?;
+    fs::remove_file(build.join(OBJECT)).context("the object is not where it was")?;
+    let ninja = build::ninja(ctx, build, &[OBJECT]);
+    Step::new(format!("{which} clean build of the object"), "rebuild-clean", ninja).run(ctx)?;
+    fs::read(build.join(OBJECT)).context("ninja made no object")
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! checkpatch, the trees that the series must fit, and the header at each commit.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use duct::cmd;
+
+use crate::cmd::in_own_group;
+use crate::ctx::Ctx;
+use crate::git::Git;
+use crate::header;
+use crate::report::{Outcome, Report};
+use crate::series::{self, Series};
+use crate::setup::source;
+use crate::version::{Tree, Version};
+
+const CLEAN: &str = "total: 0 errors, 0 warnings,";
+const REPAIR: &str = "repair it with: cargo xtask patches refresh";
+
+/// Adds the checks of one version's series to a report.
+pub fn check(ctx: &Ctx, version: Version, report: &mut Report) {
+    let opened = Series::open(ctx, &Tree::Release(version));
+    let series = match opened {
+        Ok(series) if !series.patches.is_empty() => series,
+        Ok(_) => {
+            let reason = format!("patches/v{version} has no series yet");
+            report.check(&format!("patches v{version}"), || Ok(Outcome::Skipped(reason)));
+            return;
+        }
+        Err(error) => return report.pass(&format!("patches v{version}"), || Err(error)),
+    };
+    for patch in &series.patches {
+        let name = patch.file_name().unwrap_or_default().to_string_lossy();
+        report.pass(&format!("checkpatch v{version} {name}"), || {
+            checkpatch(&series.base.git.dir, patch)
+        });
+    }
+    report.pass(&format!("v{version} applies to the source as released"), || {
+        let start = source::pristine(ctx, version)?;
+        series::commit_on(ctx, &series.base, &start, &series.patches).map(drop)
+    });
+    report.pass(&format!("v{version} applies to Debian's tree"), || {
+        series.commit(ctx, series.patches.len()).map(drop)
+    });
+    report.pass(&format!("v{version} has the generated header at each commit"), || {
+        headers(ctx, &series)
+    });
+}
+
+fn checkpatch(tree: &Path, patch: &Path) -> Result<()> {
+    let run = cmd!("perl", "scripts/checkpatch.pl", patch).dir(tree);
+    let run = in_own_group(&run).stderr_to_stdout().stdout_capture().unchecked();
+    let output = run.run().context("cannot run checkpatch.pl")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || !text.contains(CLEAN) {
+        bail!("{}", text.trim_end());
+    }
+    Ok(())
+}
+
+/// From the commit on that lays the header out anew, it is what the generator writes.
+fn headers(ctx: &Ctx, series: &Series) -> Result<()> {
+    let mut generated = 0;
+    for depth in 1..=series.patches.len() {
+        let commit = series.commit(ctx, depth)?;
+        let text = show(&series.base.git, &commit, header::PATH)?;
+        let before = series.commit(ctx, depth - 1)?;
+        let changed = text != show(&series.base.git, &before, header::PATH)?;
+        if generated == 0 && !changed {
+            continue;
+        }
+        generated += 1;
+        if header::generate_like(&ctx.root, &text)? != text {
+            bail!("commit {depth}: {} is not what the generator writes; {REPAIR}", header::PATH);
+        }
+    }
+    if generated == 0 {
+        bail!("no commit has the generated header");
+    }
+    let path = ctx.root.join(header::PATH);
+    let own = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    if own != header::generate(&ctx.root)? {
+        bail!("the crate's own {} is not what the generator writes; {REPAIR}", header::PATH);
+    }
+    Ok(())
+}
+
+fn show(git: &Git, commit: &str, path: &str) -> Result<String> {
+    Ok(git.read(["show", &format!("{commit}:{path}")])? + "\n")
+}

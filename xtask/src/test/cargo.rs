@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What cargo checks: the library with QEMU and as the model alone, and this tool.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use duct::{Expression, cmd};
+
+use super::Level;
+use crate::build::Built;
+use crate::cmd::Step;
+use crate::ctx::Ctx;
+use crate::report::Report;
+
+pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report) {
+    let (root, tool) = (&ctx.root, &ctx.root.join("xtask"));
+    let library = &ctx.target.join("check");
+    let own = &ctx.target.join("xtask");
+    for (name, dir) in [("library", root), ("xtask", tool)] {
+        report.pass(&format!("cargo fmt: {name}"), || {
+            run(ctx, &format!("cargo fmt {name}"), cargo(dir, &["fmt", "--check"]))
+        });
+    }
+    let mut lint_and_test = |name: &str, dir: &Path, target: &Path, build: Option<&Path>| {
+        for (verb, words) in [("clippy", LINT), ("test", TEST)] {
+            report.pass(&format!("cargo {verb}: {name}"), || {
+                let command = cargo(dir, words).env("CARGO_TARGET_DIR", target);
+                let command = match build {
+                    Some(build) => command.env("QEMU_BUILD_DIR", build),
+                    None => command.env_remove("QEMU_BUILD_DIR"),
+                };
+                run(ctx, &format!("cargo {verb} {name}"), command)
+            });
+        }
+    };
+    lint_and_test("xtask", tool, own, None);
+    if let Some(tip) = tip {
+        lint_and_test("library", root, library, Some(&tip.build));
+    }
+    match without_qemu(root) {
+        Ok(dir) => lint_and_test("model alone", dir.path(), &ctx.target.join("model"), None),
+        Err(error) => report.pass("the model alone", || Err(error)),
+    }
+    if level > Level::Quick {
+        report.pass("model checker: every interleaving", || {
+            let words = ["test", "--locked", "--release", "--test", "interleavings"];
+            let command = cargo(root, &words)
+                .env("RUSTFLAGS", "--cfg loom")
+                .env("CARGO_TARGET_DIR", ctx.target.join("loom"));
+            run(ctx, "model checker", command)
+        });
+    }
+}
+
+const LINT: &[&str] = &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"];
+const TEST: &[&str] = &["test", "--locked"];
+
+fn cargo(dir: &Path, words: &[&str]) -> Expression {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    cmd(cargo, words).dir(dir).env("CARGO_TERM_COLOR", "never")
+}
+
+fn run(ctx: &Ctx, title: &str, command: Expression) -> Result<()> {
+    Step::new(title, title.replace(' ', "-"), command).run(ctx).map(drop)
+}
+
+/// The crate as one who has no QEMU sees it: the same files, no `target/qemu/current`.
+fn without_qemu(root: &Path) -> Result<tempfile::TempDir> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    for entry in fs::read_dir(root)?.flatten() {
+        if entry.file_name() != "target" {
+            symlink(entry.path(), dir.path().join(entry.file_name()))?;
+        }
+    }
+    Ok(dir)
+}

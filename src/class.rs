@@ -7,13 +7,12 @@ use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void, CStr};
 use core::ptr::{self, null, null_mut};
 
-use crate::fatal;
 use crate::model::holders::Holders;
 use crate::model::params::{in_range, Param, PollParams, PARAMS};
 use crate::registry;
 use crate::sys::aio;
 use crate::sys::bindings::{self as qemu, ClassData};
-use crate::sys::error::{propagate, Error, Errp};
+use crate::sys::error::{check, propagate, Error, Errp};
 use crate::sys::object;
 use crate::sys::qthread::Mutex;
 use crate::sys::records::Records;
@@ -65,8 +64,8 @@ impl IOThread {
     fn configure(&self, ctx: *mut qemu::AioContext) -> Result<(), Error> {
         // SAFETY: ctx is this IOThread's, or about to be; invariant of IOThread.
         unsafe {
-            aio::set_poll_params(ctx, &self.params)?;
-            aio::set_base_params(ctx, self.base())
+            check(|errp| aio::set_poll_params(ctx, &self.params, errp))?;
+            check(|errp| aio::set_base_params(ctx, self.base(), errp))
         }
     }
 }
@@ -130,9 +129,6 @@ unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
     unsafe {
         let ctx = (*this).worker.ctx();
         if !ctx.is_null() {
-            if aio::is_current(ctx) {
-                fatal::last_ref_on_own_thread(&*this, c"object_unref", None);
-            }
             (*this).worker.stop();
             registry::leave(ctx);
         }
@@ -147,7 +143,7 @@ unsafe extern "C" fn complete(base: *mut qemu::EventLoopBase, errp: Errp) {
     // SAFETY: invariant of IOThread; the object has a parent already.
     unsafe {
         let iothread = &*this;
-        let id = object::id(base.cast()).unwrap_or(c"(null)");
+        let id = object::id(base.cast());
         let started = iothread.worker.start(id, |ctx| iothread.configure(ctx));
         if started.is_ok() {
             registry::enter(iothread.worker.ctx(), this);
@@ -178,8 +174,7 @@ unsafe extern "C" fn get_param(
     // SAFETY: invariant of IOThread; opaque is what class_init() registered.
     unsafe {
         let (params, param) = ((*object.cast::<IOThread>()).params(), &*opaque.cast::<Param>());
-        let mut value = (param.value)(params).get();
-        qemu::visit_type_int64(visitor, name, &mut value, errp);
+        qemu::visit_type_int64(visitor, name, (param.value)(params).as_ptr(), errp);
     }
 }
 
@@ -207,7 +202,7 @@ unsafe extern "C" fn set_param(
         (param.value)(iothread.params()).set(value);
         let ctx = iothread.worker.ctx();
         if !ctx.is_null() {
-            propagate(errp, aio::set_poll_params(ctx, iothread.params()));
+            aio::set_poll_params(ctx, iothread.params(), errp);
         }
     }
 }

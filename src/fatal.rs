@@ -25,44 +25,31 @@ static BEYOND_ASCII: [u8; 129] = {
     bytes
 };
 
-/// What a C caller did wrong.
-pub struct Misuse<'a> {
-    /// The function that was called.
-    pub call: &'a CStr,
-    /// The IOThread, unless that is what is wrong.
-    pub iothread: Option<&'a IOThread>,
-    /// The holder's name as given; may be null or not UTF-8.
-    pub holder: *const c_char,
-    /// What is wrong with it.
-    pub what: &'a CStr,
-}
-
-/// Reports `misuse` and aborts.
-pub fn misuse(misuse: &Misuse) -> ! {
-    // SAFETY: strings end with NUL, and the process ends before any is freed.
+/// Reports that `call` was wrong, and aborts.
+///
+/// # Safety
+///
+/// `iothread` is null or live, `holder` null or a C string of any bytes.
+#[cold]
+pub unsafe fn misuse(
+    call: *const c_char,
+    iothread: *const IOThread,
+    holder: *const c_char,
+    what: &'static CStr,
+) -> ! {
+    // SAFETY: the caller's word, and constants; the process ends before any
+    // string is freed.
     unsafe {
-        let id = match misuse.iothread {
-            Some(iothread) => iothread.worker().id().unwrap_or(c"(not started)").as_ptr(),
-            None => c"(NULL)".as_ptr(),
-        };
-        let holder =
-            if misuse.holder.is_null() { c"(NULL)".as_ptr() } else { escape(misuse.holder) };
-        let held_by = misuse.iothread.map_or(c"(nobody)".as_ptr(), list_holders);
+        let (mut id, mut held_by) = (c"(NULL)".as_ptr(), c"(nobody)".as_ptr());
+        if let Some(iothread) = iothread.as_ref() {
+            id = iothread.worker().id();
+            held_by = list_holders(iothread);
+        }
+        let holder = if holder.is_null() { c"(NULL)".as_ptr() } else { escape(holder) };
         let text = c"%s: IOThread '%s', holder '%s': %s; held by: %s".as_ptr();
-        let (call, what) = (misuse.call.as_ptr(), misuse.what.as_ptr());
-        qemu::error_report(text, call, id, holder, what, held_by);
+        qemu::error_report(text, call, id, holder, what.as_ptr(), held_by);
         libc::abort()
     }
-}
-
-/// The last reference of `iothread` went where its thread cannot be joined.
-pub fn last_ref_on_own_thread(iothread: &IOThread, call: &CStr, holder: Option<&CStr>) -> ! {
-    misuse(&Misuse {
-        call,
-        iothread: Some(iothread),
-        holder: holder.map_or(null(), CStr::as_ptr),
-        what: c"drops the last reference on the IOThread's own thread",
-    })
 }
 
 /// The name on one line, whatever bytes it has: UTF-8 stays readable.
@@ -79,26 +66,28 @@ unsafe fn escape(name: *const c_char) -> *const c_char {
 }
 
 /// The names of all holders, as `'a', 'b' (2 times)`.
+#[inline(never)]
 fn list_holders(iothread: &IOThread) -> *const c_char {
     // SAFETY: glib's string grows as needed.
     let list = unsafe { glib::g_string_new(null()) };
+    let mut comma = c"".as_ptr();
     iothread.holders().lock(|holders| {
         holders.visit(|name, count| {
-            // SAFETY: list is a GString, the rest C strings.
+            let text = if count == NonZeroU32::MIN { c"%s'%s'" } else { c"%s'%s' (%u times)" };
+            // SAFETY: list is glib's, the rest are C strings.
             unsafe {
-                let comma = if (*list).len == 0 { c"" } else { c", " };
                 let name = escape(name.as_ptr());
-                let text = if count == NonZeroU32::MIN { c"%s'%s'" } else { c"%s'%s' (%u times)" };
-                let (comma, text) = (comma.as_ptr(), text.as_ptr());
-                glib::g_string_append_printf(list, text, comma, name, count.get());
+                glib::g_string_append_printf(list, text.as_ptr(), comma, name, count.get());
             }
+            comma = c", ".as_ptr();
         });
     });
-    // SAFETY: list is a GString.
+    // SAFETY: list is glib's.
     unsafe {
         if (*list).len == 0 {
-            return c"(nobody)".as_ptr();
+            c"(nobody)".as_ptr()
+        } else {
+            (*list).str
         }
-        (*list).str
     }
 }

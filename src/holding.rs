@@ -9,21 +9,22 @@
 use core::ffi::{c_char, CStr};
 
 use crate::class::IOThread;
-use crate::fatal::{self, Misuse};
+use crate::fatal::misuse;
 use crate::sys::glib::is_utf8;
 use crate::sys::{aio, object};
 
-/// Puts `holder` on record and takes a reference for it.
+/// Puts `holder` on record and takes a reference for it; `call` is what C called.
 ///
 /// # Safety
 ///
 /// `iothread` is null or a live IOThread, `holder` null or a C string.
-pub unsafe fn hold(call: &CStr, iothread: *mut IOThread, holder: *const c_char) {
-    // SAFETY: the caller's word.
-    let (iothread, holder) = unsafe { valid(call, iothread, holder) };
-    iothread.holders().lock(|holders| holders.add(holder));
-    // SAFETY: invariant of IOThread.
-    unsafe { object::add_ref(iothread.object()) }
+pub unsafe fn hold(call: &'static CStr, iothread: *mut IOThread, holder: *const c_char) {
+    // SAFETY: the caller's word; invariant of IOThread.
+    unsafe {
+        let (iothread, name) = valid(call.as_ptr(), iothread, holder);
+        iothread.holders().lock(|holders| holders.add(name));
+        object::add_ref(iothread.object());
+    }
 }
 
 /// Takes one record of `holder` away, then drops its reference: after that the
@@ -32,18 +33,18 @@ pub unsafe fn hold(call: &CStr, iothread: *mut IOThread, holder: *const c_char) 
 /// # Safety
 ///
 /// As for [`hold`]; in the main thread if nobody else has a reference.
-pub unsafe fn let_go(call: &CStr, iothread: *mut IOThread, holder: *const c_char) {
-    // SAFETY: the caller's word.
-    let (iothread, name) = unsafe { valid(call, iothread, holder) };
-    if iothread.holders().lock(|holders| holders.release(name)).is_err() {
-        let what = c"is not on record";
-        fatal::misuse(&Misuse { call, iothread: Some(iothread), holder, what });
-    }
-    let object = iothread.object();
-    // SAFETY: the record that is gone owned a reference.
+pub unsafe fn let_go(call: &'static CStr, iothread: *mut IOThread, holder: *const c_char) {
+    let call = call.as_ptr();
+    // SAFETY: the caller's word; the record that goes owned a reference.
     unsafe {
+        let (iothread, name) = valid(call, iothread, holder);
+        if iothread.holders().lock(|holders| holders.release(name)).is_err() {
+            misuse(call, iothread, holder, c"is not on record");
+        }
+        let object = iothread.object();
         if object::is_last_ref(object) && aio::is_current(iothread.worker().ctx()) {
-            fatal::last_ref_on_own_thread(iothread, call, Some(name));
+            let what = c"drops the last reference on the IOThread's own thread";
+            misuse(call, iothread, holder, what);
         }
         object::drop_ref(object);
     }
@@ -55,26 +56,24 @@ pub unsafe fn let_go(call: &CStr, iothread: *mut IOThread, holder: *const c_char
 ///
 /// As for [`hold`].
 unsafe fn valid<'a>(
-    call: &CStr,
+    call: *const c_char,
     iothread: *mut IOThread,
     holder: *const c_char,
 ) -> (&'a IOThread, &'a CStr) {
-    let wrong = |iothread, what| -> ! { fatal::misuse(&Misuse { call, iothread, holder, what }) };
     // SAFETY: the caller's word. An IOThread has cells and atomics for all that
     // others write.
     unsafe {
-        let Some(iothread) = iothread.as_ref() else {
-            wrong(None, c"no IOThread was given");
+        let what = if iothread.is_null() {
+            c"no IOThread was given"
+        } else if holder.is_null() {
+            c"no name was given"
+        } else if *holder == 0 {
+            c"the name is empty"
+        } else if !is_utf8(holder) {
+            c"the name is not UTF-8"
+        } else {
+            return (&*iothread, CStr::from_ptr(holder));
         };
-        if holder.is_null() {
-            wrong(Some(iothread), c"no name was given");
-        }
-        if *holder == 0 {
-            wrong(Some(iothread), c"the name is empty");
-        }
-        if !is_utf8(holder) {
-            wrong(Some(iothread), c"the name is not UTF-8");
-        }
-        (iothread, CStr::from_ptr(holder))
+        misuse(call, iothread, holder, what)
     }
 }

@@ -18,8 +18,8 @@ use crate::sys::object;
 ///
 /// `iothread` is live.
 pub unsafe fn copy_id(iothread: *mut IOThread) -> *mut c_char {
-    // SAFETY: the caller's word.
-    unsafe { object::id(iothread.cast()).map_or(null_mut(), |id| glib::g_strdup(id.as_ptr())) }
+    // SAFETY: the caller's word; glib's copy of NULL is NULL.
+    unsafe { glib::g_strdup(object::id(iothread.cast())) }
 }
 
 /// Describes every IOThread that users created, in QOM's order. The caller frees

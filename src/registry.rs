@@ -2,61 +2,40 @@
 //! Which IOThread an AioContext belongs to, for whoever follows a node whose
 //! context moves.
 //!
-//! Main thread only, as is all that makes or ends an IOThread. C had no such map;
-//! a walk over QOM's tree would miss an IOThread that lost its parent and lives
-//! on for its holders.
-
-use core::ffi::c_void;
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
+//! glib keeps it, as data that is associated with the AioContext's address. C had
+//! no such map; a walk over QOM's tree would miss an IOThread that lost its parent
+//! and lives on for its holders. The main thread makes and ends IOThreads, so what
+//! it finds is live.
 
 use glib_sys as glib;
 
 use crate::class::IOThread;
 use crate::sys::bindings as qemu;
 
-/// AioContext to IOThread, neither owned; null while there is none.
-///
-/// Invariant: only the main thread touches it. Each IOThread in it is live, has
-/// that AioContext, and leaves it before either goes.
-static IOTHREADS: AtomicPtr<glib::GHashTable> = AtomicPtr::new(null_mut());
+/// Invariant: under this name an AioContext's data is the live IOThread that it
+/// belongs to; it leaves before either goes.
+fn owner() -> glib::GQuark {
+    // SAFETY: a constant string.
+    unsafe { glib::g_quark_from_static_string(c"iothread".as_ptr()) }
+}
 
 /// Makes `iothread` found by `ctx`.
 pub fn enter(ctx: *mut qemu::AioContext, iothread: *mut IOThread) {
-    // SAFETY: invariant of IOTHREADS.
-    unsafe {
-        let mut table = IOTHREADS.load(Ordering::Relaxed);
-        if table.is_null() {
-            table = glib::g_hash_table_new(None, None);
-            IOTHREADS.store(table, Ordering::Relaxed);
-        }
-        glib::g_hash_table_insert(table, ctx.cast(), iothread.cast());
-    }
+    // SAFETY: glib takes any address, and nothing is to be freed.
+    unsafe { glib::g_dataset_id_set_data_full(ctx.cast(), owner(), iothread.cast(), None) }
 }
 
-/// Makes it found no longer. The map goes with its last entry.
+/// Makes it found no longer.
 pub fn leave(ctx: *mut qemu::AioContext) {
-    let table = IOTHREADS.load(Ordering::Relaxed);
-    if table.is_null() {
-        return;
-    }
-    // SAFETY: invariant of IOTHREADS.
-    unsafe {
-        glib::g_hash_table_remove(table, ctx.cast());
-        if glib::g_hash_table_size(table) == 0 {
-            IOTHREADS.store(null_mut(), Ordering::Relaxed);
-            glib::g_hash_table_unref(table);
-        }
-    }
+    // SAFETY: as for enter(); nobody else associates data with an AioContext.
+    unsafe { glib::g_dataset_destroy(ctx.cast()) }
 }
 
 /// The IOThread of `ctx`, borrowed, or null.
 pub fn find(ctx: *mut qemu::AioContext) -> *mut IOThread {
-    let table = IOTHREADS.load(Ordering::Relaxed);
-    if table.is_null() {
-        return null_mut();
+    if ctx.is_null() {
+        return core::ptr::null_mut();
     }
-    let key: *const c_void = ctx.cast();
-    // SAFETY: invariant of IOTHREADS.
-    unsafe { glib::g_hash_table_lookup(table, key).cast() }
+    // SAFETY: as for enter().
+    unsafe { glib::g_dataset_id_get_data(ctx.cast(), owner()).cast() }
 }

@@ -26,14 +26,17 @@ const NAME_HEAD: &CStr = c"IO ";
 /// Invariant: initialised in place by [`Self::init`], and not moved since. The
 /// pointers are null or ours and valid, all of them alike; only the main thread
 /// changes them, and not while the thread runs.
+///
+/// What the event loop reads comes first, for short code.
+#[repr(C)]
 pub struct Worker {
-    phase: PhaseCell,
-    wants_main_context: AtomicBool,
-    thread_id: AtomicI32,
     ctx: AtomicPtr<qemu::AioContext>,
     main_context: AtomicPtr<glib::GMainContext>,
     main_loop: AtomicPtr<glib::GMainLoop>,
     thread_name: AtomicPtr<c_char>,
+    phase: PhaseCell,
+    wants_main_context: AtomicBool,
+    thread_id: AtomicI32,
     thread: UnsafeCell<qemu::QemuThread>,
     up: UnsafeCell<qemu::QemuSemaphore>,
 }
@@ -64,14 +67,14 @@ impl Worker {
     }
 
     /// The id that the IOThread had when it was completed, though it may have lost
-    /// its parent since.
-    pub fn id(&self) -> Option<&CStr> {
+    /// its parent since. For messages.
+    pub fn id(&self) -> *const c_char {
         let name = self.thread_name.load(Ordering::Relaxed);
         if name.is_null() {
-            return None;
+            return c"(not started)".as_ptr();
         }
         // SAFETY: invariant of Worker; the string begins with NAME_HEAD.
-        Some(unsafe { CStr::from_ptr(name.add(NAME_HEAD.count_bytes())) })
+        unsafe { name.add(NAME_HEAD.count_bytes()) }
     }
 
     /// Makes the thread run its main context from now on, and lends it.
@@ -88,12 +91,17 @@ impl Worker {
     /// # Errors
     ///
     /// Those of the AioContext's making and `configure`'s.
-    pub fn start(
+    ///
+    /// # Safety
+    ///
+    /// `id` is a C string.
+    pub unsafe fn start(
         &self,
-        id: &CStr,
+        id: *const c_char,
         configure: impl FnOnce(*mut qemu::AioContext) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.make_contexts(id)?;
+        // SAFETY: the caller's word.
+        unsafe { self.make_contexts(id)? };
         let configured = configure(self.ctx());
         match configured {
             Ok(()) => self.spawn(),
@@ -102,12 +110,19 @@ impl Worker {
         configured
     }
 
-    fn make_contexts(&self, id: &CStr) -> Result<(), Error> {
+    /// # Safety
+    ///
+    /// `id` is a C string.
+    unsafe fn make_contexts(&self, id: *const c_char) -> Result<(), Error> {
         let ctx = AioContext::new()?;
         let context = MainContext::new();
-        let name = GString::concat(NAME_HEAD, id);
-        let source_name = GString::concat(name.as_c_str(), c" aio-context");
-        ctx.attach_to(&context, source_name.as_c_str());
+        // SAFETY: the caller's word, and constants.
+        let (name, source_name) = unsafe {
+            let name = GString::concat(NAME_HEAD.as_ptr(), id);
+            let source_name = GString::concat(name.as_ptr(), c" aio-context".as_ptr());
+            (name, source_name)
+        };
+        ctx.attach_to(&context, &source_name);
         self.main_loop.store(context.new_loop().into_raw(), Ordering::Relaxed);
         self.main_context.store(context.into_raw(), Ordering::Relaxed);
         self.thread_name.store(name.into_raw(), Ordering::Relaxed);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! An AioContext that we own.
 
-use core::ffi::CStr;
 use core::ptr::NonNull;
 
 use super::bindings as qemu;
-use super::error::{check, checked, Error};
-use super::glib::MainContext;
+use super::error::{checked, Error, Errp};
+use super::glib::{GString, MainContext};
 use crate::model::params::PollParams;
 
 /// A reference to an AioContext.
@@ -29,7 +28,7 @@ impl AioContext {
     }
 
     /// Lets `context` run this AioContext's events, as the source `name`.
-    pub fn attach_to(&self, context: &MainContext, name: &CStr) {
+    pub fn attach_to(&self, context: &MainContext, name: &GString) {
         // SAFETY: invariant of AioContext; the source is new with it. attach()
         // takes its own reference, so the one that we got goes back.
         unsafe {
@@ -65,47 +64,37 @@ impl Drop for AioContext {
 
 /// Makes `ctx` poll as `params` says.
 ///
-/// # Errors
-///
-/// QEMU's own.
-///
 /// # Safety
 ///
-/// `ctx` is live. Main thread.
-pub unsafe fn set_poll_params(
-    ctx: *mut qemu::AioContext,
-    params: &PollParams,
-) -> Result<(), Error> {
+/// `ctx` is live, `errp` what a caller of QEMU's may pass as one. Main thread.
+pub unsafe fn set_poll_params(ctx: *mut qemu::AioContext, params: &PollParams, errp: Errp) {
     let (max, grow, shrink) = (params.max_ns.get(), params.grow.get(), params.shrink.get());
-    // SAFETY: the caller's word for ctx.
-    check(|errp| unsafe {
+    // SAFETY: the caller's word.
+    unsafe {
         #[cfg(not(qemu_poll_weight))]
         qemu::aio_context_set_poll_params(ctx, max, grow, shrink, errp);
-        // A weight of 0 is QEMU's default, which C's property leaves as well.
         #[cfg(qemu_poll_weight)]
         qemu::aio_context_set_poll_params(ctx, max, grow, shrink, 0, errp);
-    })
+    }
 }
 
 /// Gives `ctx` the limits of its event-loop base: requests in a batch, threads in
 /// its pool.
 ///
-/// # Errors
-///
-/// QEMU's own.
-///
 /// # Safety
 ///
-/// `ctx` and `base` are live. Main thread.
+/// `ctx` and `base` are live, `errp` what a caller of QEMU's may pass as one. Main
+/// thread.
 pub unsafe fn set_base_params(
     ctx: *mut qemu::AioContext,
     base: *const qemu::EventLoopBase,
-) -> Result<(), Error> {
+    errp: Errp,
+) {
     // SAFETY: the caller's word. Only the main thread writes these fields.
     unsafe {
         qemu::aio_context_set_aio_params(ctx, (*base).aio_max_batch);
         let (min, max) = ((*base).thread_pool_min, (*base).thread_pool_max);
-        check(|errp| qemu::aio_context_set_thread_pool_params(ctx, min, max, errp))
+        qemu::aio_context_set_thread_pool_params(ctx, min, max, errp);
     }
 }
 

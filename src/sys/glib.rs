@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! glib's main context and main loop, and strings that glib allocates.
 
-use core::ffi::{c_char, CStr};
+use core::ffi::c_char;
 use core::ptr::NonNull;
 
 use glib_sys as glib;
@@ -23,7 +23,7 @@ impl MainContext {
     /// # Safety
     ///
     /// `source` is a live GSource that no other context has.
-    pub unsafe fn attach(&self, source: *mut glib::GSource, name: &CStr) {
+    pub unsafe fn attach(&self, source: *mut glib::GSource, name: &GString) {
         // SAFETY: the caller's word for source; invariant of MainContext.
         unsafe {
             glib::g_source_set_name(source, name.as_ptr());
@@ -112,19 +112,19 @@ pub struct GString(NonNull<c_char>);
 
 impl GString {
     /// Two strings, one after the other.
-    pub fn concat(head: &CStr, tail: &CStr) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// Both are C strings.
+    pub unsafe fn concat(head: *const c_char, tail: *const c_char) -> Self {
         let end = core::ptr::null_mut::<c_char>();
-        // SAFETY: the list of strings ends with NULL, so the result is none.
-        unsafe {
-            let raw = glib::g_strconcat(head.as_ptr(), tail.as_ptr(), end);
-            Self(NonNull::new_unchecked(raw))
-        }
+        // SAFETY: the caller's word; only an empty list gives NULL.
+        unsafe { Self(NonNull::new_unchecked(glib::g_strconcat(head, tail, end))) }
     }
 
     /// The string, borrowed.
-    pub fn as_c_str(&self) -> &CStr {
-        // SAFETY: invariant of GString.
-        unsafe { CStr::from_ptr(self.0.as_ptr()) }
+    pub fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr()
     }
 
     /// Gives the string away.

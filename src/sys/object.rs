@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! QOM objects as IOThreads need them: references and names.
 
-use core::ffi::CStr;
+use core::ffi::c_char;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,20 +38,12 @@ pub unsafe fn is_last_ref(object: *mut qemu::Object) -> bool {
     count.load(Ordering::Acquire) == 1
 }
 
-/// The object's name below its parent; `None` without a parent.
+/// The object's name below its parent, borrowed from it; null without a parent.
 ///
 /// # Safety
 ///
-/// `object` is live and keeps its parent while the name is used. Main thread.
-pub unsafe fn id<'a>(object: *mut qemu::Object) -> Option<&'a CStr> {
-    // SAFETY: the caller's word; QEMU's string lives as long as the property
-    // that makes the object a child.
-    unsafe {
-        let id = qemu::object_get_canonical_path_component(object);
-        if id.is_null() {
-            None
-        } else {
-            Some(CStr::from_ptr(id))
-        }
-    }
+/// `object` is live. Main thread.
+pub unsafe fn id(object: *mut qemu::Object) -> *const c_char {
+    // SAFETY: the caller's word.
+    unsafe { qemu::object_get_canonical_path_component(object) }
 }

@@ -2,9 +2,13 @@
 //! QEMU's mutex around a value of ours.
 
 use core::cell::UnsafeCell;
+use core::ffi::CStr;
 use core::ptr;
 
 use super::bindings as qemu;
+
+/// What QEMU's lock events show as the place.
+const HERE: &CStr = c"qemu-iothread holders";
 
 /// A value that whoever holds the mutex may touch.
 ///
@@ -31,15 +35,23 @@ impl<T> Mutex<T> {
 
     /// Runs `with` while the mutex is held. Not recursive.
     pub fn lock<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
-        let here = c"qthread.rs".as_ptr();
-        // SAFETY: invariant of Mutex. The value is borrowed only here, between
-        // lock and unlock, and there is no unwinding past unlock.
-        unsafe {
-            qemu::qemu_mutex_lock_impl(self.raw.get(), here, 0);
-            let result = with(&mut *self.value.get());
-            qemu::qemu_mutex_unlock_impl(self.raw.get(), here, 0);
-            result
-        }
+        self.acquire();
+        // SAFETY: the value is borrowed only here, while the mutex is held.
+        let result = with(unsafe { &mut *self.value.get() });
+        self.release();
+        result
+    }
+
+    #[inline(never)]
+    fn acquire(&self) {
+        // SAFETY: invariant of Mutex.
+        unsafe { qemu::qemu_mutex_lock_impl(self.raw.get(), HERE.as_ptr(), 0) }
+    }
+
+    #[inline(never)]
+    fn release(&self) {
+        // SAFETY: invariant of Mutex; lock() acquired it.
+        unsafe { qemu::qemu_mutex_unlock_impl(self.raw.get(), HERE.as_ptr(), 0) }
     }
 }
 

@@ -4,46 +4,39 @@
 //! queue keeps the order.
 
 use core::cell::Cell;
-use core::ffi::{c_char, CStr};
+use core::ffi::CStr;
 use core::num::NonZeroU32;
-use core::ptr;
+use core::ptr::null_mut;
 
 use glib_sys as glib;
 
 use crate::model::holders::Store;
 
-/// One holder.
+/// One holder: a link of the queue, whose data is the name.
 #[repr(C)]
 struct Record {
+    link: glib::GList,
     count: Cell<NonZeroU32>,
-    name: *mut c_char,
 }
 
-/// A store in glib's memory; holds no memory while it is empty and new.
+/// A store in glib's memory; takes none while it was never used.
 ///
-/// Invariant: each link of `in_order` has a record that we own, whose name we
-/// own, and `by_name` maps exactly these names, borrowed, to their links. Without
-/// a table the queue is empty.
+/// Invariant: `by_name` owns each record and its name, and maps the one to the
+/// other; `in_order` links exactly these records. Without a table the queue is
+/// empty.
 pub struct Records {
     by_name: *mut glib::GHashTable,
     in_order: glib::GQueue,
 }
 
-/// The link of a record.
-pub struct Slot(*mut glib::GList);
+/// A record.
+pub struct Slot(*mut Record);
 
 impl Records {
     /// An empty store.
     pub const fn new() -> Self {
-        let (head, tail) = (ptr::null_mut(), ptr::null_mut());
-        Self { by_name: ptr::null_mut(), in_order: glib::GQueue { head, tail, length: 0 } }
-    }
-}
-
-impl Slot {
-    fn record(&self) -> *mut Record {
-        // SAFETY: invariant of Records; a slot is a link of in_order.
-        unsafe { (*self.0).data.cast() }
+        let in_order = glib::GQueue { head: null_mut(), tail: null_mut(), length: 0 };
+        Self { by_name: null_mut(), in_order }
     }
 }
 
@@ -56,58 +49,58 @@ impl Store for Records {
             return None;
         }
         // SAFETY: invariant of Records.
-        let link = unsafe { glib::g_hash_table_lookup(self.by_name, name.as_ptr().cast()) };
-        if link.is_null() {
+        let record = unsafe { glib::g_hash_table_lookup(self.by_name, name.as_ptr().cast()) };
+        if record.is_null() {
             None
         } else {
-            Some(Slot(link.cast()))
+            Some(Slot(record.cast()))
         }
     }
 
     fn append(&mut self, name: &CStr) {
         // SAFETY: invariant of Records, which this keeps: the new record is in
-        // both. The table's keys and the record are C's to write, not shared.
+        // both.
         unsafe {
             if self.by_name.is_null() {
-                self.by_name =
-                    glib::g_hash_table_new(Some(glib::g_str_hash), Some(glib::g_str_equal));
+                let (hash, equal) = (Some(glib::g_str_hash as _), Some(glib::g_str_equal as _));
+                let free = Some(glib::g_free as _);
+                self.by_name = glib::g_hash_table_new_full(hash, equal, free, free);
             }
-            let copy = glib::g_strdup(name.as_ptr());
+            let name = glib::g_strdup(name.as_ptr()).cast();
             let record: *mut Record = glib::g_malloc(size_of::<Record>()).cast();
-            record.write(Record { count: Cell::new(NonZeroU32::MIN), name: copy });
-            glib::g_queue_push_tail(&mut self.in_order, record.cast());
-            glib::g_hash_table_insert(self.by_name, copy.cast(), self.in_order.tail.cast());
+            let link = glib::GList { data: name, next: null_mut(), prev: null_mut() };
+            record.write(Record { link, count: Cell::new(NonZeroU32::MIN) });
+            glib::g_queue_push_tail_link(&mut self.in_order, record.cast());
+            glib::g_hash_table_insert(self.by_name, name, record.cast());
         }
     }
 
     fn count(&self, slot: &Slot) -> NonZeroU32 {
         // SAFETY: invariant of Records.
-        unsafe { (*slot.record()).count.get() }
+        unsafe { (*slot.0).count.get() }
     }
 
     fn set_count(&mut self, slot: &Slot, count: NonZeroU32) {
         // SAFETY: invariant of Records.
-        unsafe { (*slot.record()).count.set(count) }
+        unsafe { (*slot.0).count.set(count) }
     }
 
     fn remove(&mut self, slot: Slot) {
-        let record = slot.record();
-        // SAFETY: invariant of Records, which this keeps: the record leaves both.
+        // SAFETY: invariant of Records, which this keeps: the record leaves the
+        // queue, and the table frees it with its name.
         unsafe {
-            glib::g_hash_table_remove(self.by_name, (*record).name.cast());
-            glib::g_queue_delete_link(&mut self.in_order, slot.0);
-            glib::g_free((*record).name.cast());
-            glib::g_free(record.cast());
+            glib::g_queue_unlink(&mut self.in_order, slot.0.cast());
+            glib::g_hash_table_remove(self.by_name, (*slot.0).link.data);
         }
     }
 
     fn visit(&self, mut see: impl FnMut(&CStr, NonZeroU32)) {
         let mut link = self.in_order.head;
         while !link.is_null() {
-            let record = Slot(link).record();
+            let record: *const Record = link.cast();
             // SAFETY: invariant of Records.
             unsafe {
-                see(CStr::from_ptr((*record).name), (*record).count.get());
+                see(CStr::from_ptr((*link).data.cast()), (*record).count.get());
                 link = (*link).next;
             }
         }
@@ -116,13 +109,9 @@ impl Store for Records {
 
 impl Drop for Records {
     fn drop(&mut self) {
-        if self.by_name.is_null() {
-            return;
+        if !self.by_name.is_null() {
+            // SAFETY: invariant of Records; the queue goes with its links.
+            unsafe { glib::g_hash_table_unref(self.by_name) }
         }
-        while !self.in_order.head.is_null() {
-            self.remove(Slot(self.in_order.head));
-        }
-        // SAFETY: invariant of Records; the table owns neither keys nor values.
-        unsafe { glib::g_hash_table_unref(self.by_name) }
     }
 }

@@ -35,19 +35,12 @@ pub fn read(expression: &Expression) -> Result<String> {
             String::from_utf8_lossy(&result.stderr).trim_end()
         );
     }
-    Ok(String::from_utf8_lossy(&result.stdout)
-        .trim_end()
-        .to_string())
+    Ok(String::from_utf8_lossy(&result.stdout).trim_end().to_string())
 }
 
 /// True if a short program ends with 0; all it prints is dropped.
 pub fn succeeds(expression: &Expression) -> bool {
-    in_own_group(expression)
-        .stdin_null()
-        .stdout_null()
-        .stderr_null()
-        .run()
-        .is_ok()
+    in_own_group(expression).stdin_null().stdout_null().stderr_null().run().is_ok()
 }
 
 /// A process group of its own lets Ctrl-C end the program with all that it started.

@@ -51,10 +51,7 @@ impl Ctx {
 fn crate_root() -> Result<PathBuf> {
     let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-    manifest_dir
-        .parent()
-        .map(Path::to_path_buf)
-        .context("xtask's manifest has no parent directory")
+    manifest_dir.parent().map(Path::to_path_buf).context("xtask's manifest has no parent directory")
 }
 
 fn cache_dir() -> Result<PathBuf> {

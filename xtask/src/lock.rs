@@ -9,7 +9,9 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::ctx::Ctx;
 
-pub struct Lock { _held: Flock<File> }
+pub struct Lock {
+    _held: Flock<File>,
+}
 
 /// Waits, and says so, while another run holds the lock.
 pub fn acquire(ctx: &Ctx, path: &Path) -> Result<Lock> {

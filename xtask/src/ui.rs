@@ -22,10 +22,7 @@ pub struct Ui {
 impl Ui {
     pub fn new(logs: PathBuf) -> Ui {
         let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-        Ui {
-            logs,
-            fancy: std::io::stderr().is_terminal() && !in_ci,
-        }
+        Ui { logs, fancy: std::io::stderr().is_terminal() && !in_ci }
     }
 
     pub fn log_path(&self, name: &str) -> PathBuf {
@@ -90,11 +87,7 @@ impl Gauge {
                 bar.set_position(done);
             }
             None if self.due() => {
-                eprintln!(
-                    "{} ... {done}/{total}{}",
-                    self.title,
-                    self.estimate(done, total)
-                );
+                eprintln!("{} ... {done}/{total}{}", self.title, self.estimate(done, total));
             }
             None => (),
         }

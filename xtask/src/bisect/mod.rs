@@ -65,7 +65,12 @@ pub fn each_commit(
     match bad.first() {
         None => Ok(()),
         Some(row) => {
-            bail!("{} of {} commits are not well, the first is {}", bad.len(), rows.len(), row.depth)
+            bail!(
+                "{} of {} commits are not well, the first is {}",
+                bad.len(),
+                rows.len(),
+                row.depth
+            )
         }
     }
 }

@@ -58,14 +58,8 @@ const SHORT_IOTESTS: &[&str] = &[
 
 /// The others that reach it. `iothreads-create` and 307 are not here: both fail now and then on
 /// plain C too, so that only their rates over many runs can be compared.
-const LONG_IOTESTS: &[&str] = &[
-    "118",
-    "155",
-    "245",
-    "graph-changes-while-io",
-    "iothreads-stream",
-    "stream-under-throttle",
-];
+const LONG_IOTESTS: &[&str] =
+    &["118", "155", "245", "graph-changes-while-io", "iothreads-stream", "stream-under-throttle"];
 
 /// Runs what is due at this depth of the series.
 pub fn run(

@@ -28,6 +28,8 @@ pub struct Built {
     pub source: PathBuf,
     /// Where the programs are.
     pub build: PathBuf,
+    /// True if the source is exactly that point, false if the user works in it.
+    pub exact: bool,
     /// How long compiling took.
     pub seconds: f64,
 }
@@ -76,7 +78,7 @@ pub fn in_worktree(
     )
     .counted()
     .run(ctx)?;
-    Ok(Built { source, build, seconds: done.seconds })
+    Ok(Built { source, build, exact: worktree.exact, seconds: done.seconds })
 }
 
 /// ninja in a build directory, with the environment that all builds share.

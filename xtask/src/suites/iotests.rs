@@ -51,7 +51,7 @@ fn parse(log: &str) -> Vec<TestResult> {
                 (true, false) => Verdict::Pass,
                 (false, false) => Verdict::Fail,
             };
-            Some(TestResult { name, verdict, seconds: 0.0 })
+            Some(TestResult { name, verdict })
         })
         .collect()
 }
@@ -64,11 +64,8 @@ mod tests {
     fn every_ending_is_told_apart() {
         let log = "TAP version 13\n1..3\nok qcow2 051\nnot ok qcow2 307\nok qcow2 iothreads-create # SKIP no io_uring\n";
         let seen: Vec<_> = parse(log).into_iter().map(|r| (r.name, r.verdict)).collect();
-        let expected = [
-            ("051", Verdict::Pass),
-            ("307", Verdict::Fail),
-            ("iothreads-create", Verdict::Skip),
-        ];
+        let expected =
+            [("051", Verdict::Pass), ("307", Verdict::Fail), ("iothreads-create", Verdict::Skip)];
         assert_eq!(seen, expected.map(|(name, verdict)| (name.to_string(), verdict)));
     }
 }

@@ -21,7 +21,6 @@ pub enum Verdict {
 pub struct TestResult {
     pub name: String,
     pub verdict: Verdict,
-    pub seconds: f64,
 }
 
 /// How many ended in each way.

@@ -4,7 +4,7 @@
 mod cargo;
 mod flavors;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::bisect::{self, suite::Extent};
 use crate::build::{self, Built, Flavor};
@@ -36,6 +36,11 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     let tip = built(ctx, &mut report, Point::Tip);
     cargo::checks(ctx, level, tip.as_ref(), &mut report);
     if let Some(tip) = &tip {
+        report.pass("the tip's work tree is what patches/ says", || {
+            let dir = tip.source.display();
+            ensure!(tip.exact, "{dir} has more: cargo xtask patches refresh, or undo it there");
+            Ok(())
+        });
         gates::quick(ctx, tip, &mut report);
         report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
     }

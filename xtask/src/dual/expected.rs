@@ -38,6 +38,8 @@ struct Raw {
 /// One intended difference.
 pub struct Entry {
     check: String,
+    /// The expression as it was written.
+    name: String,
     item: Regex,
     base_only: Option<Regex>,
     series_only: Option<Regex>,
@@ -75,6 +77,7 @@ fn entry(raw: Raw) -> Result<Entry> {
     Ok(Entry {
         check: raw.check,
         item: regex(&format!("^(?:{})$", raw.item))?,
+        name: raw.item,
         base_only: raw.base_only.as_deref().map(regex).transpose()?,
         series_only: raw.series_only.as_deref().map(regex).transpose()?,
         reason: raw.reason,
@@ -104,7 +107,8 @@ pub fn settle(
         }
     }
     for (entry, _) in due.iter().zip(used).filter(|(_, used)| !used) {
-        verdict.vanished.push(format!("{}: {} ({})", entry.item, entry.reason, entry.commit));
+        let (item, reason, commit) = (&entry.name, &entry.reason, &entry.commit);
+        verdict.vanished.push(format!("{item}: {reason} ({commit})"));
     }
     verdict
 }

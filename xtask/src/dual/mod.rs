@@ -6,6 +6,7 @@
 //! (`rates`). Differences are failures unless `tests/dual/differences.toml` explains them, and an
 //! explained difference that is not there is a failure too (`expected`).
 
+mod cache;
 mod compare;
 mod conversation;
 mod expected;
@@ -45,6 +46,9 @@ const SCRIPTS: [(&str, usize); 4] =
 
 /// A reply can be a hundred thousand characters; what differs is shown with so many around it.
 const AROUND: usize = 160;
+
+/// So many differences are shown; a person who has seen them looks at the records.
+const SHOWN: usize = 12;
 
 pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
     let sides = match args.builds.as_deref() {
@@ -166,12 +170,15 @@ impl Place {
     fn settle(&self, check: &str, side: &Side, found: Vec<Difference>) -> Result<()> {
         let verdict = expected::settle(check, &side.subjects, &self.entries, found);
         let mut lines: Vec<String> = Vec::new();
-        for difference in &verdict.unexplained {
+        for difference in verdict.unexplained.iter().take(SHOWN) {
             let (base, series) = compare::excerpt(&difference.base, &difference.series, AROUND);
             lines.push(format!(
                 "differs: {}\n  plain C: {base}\n  series:  {series}",
                 difference.item.chars().take(2 * AROUND).collect::<String>()
             ));
+        }
+        if let Some(more) = verdict.unexplained.len().checked_sub(SHOWN + 1) {
+            lines.push(format!("and {} more differences", more + 1));
         }
         for entry in &verdict.vanished {
             lines.push(format!(

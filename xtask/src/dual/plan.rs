@@ -53,6 +53,9 @@ struct Special {
     /// Only run under `--full`.
     #[serde(default)]
     only_full: bool,
+    /// Known to vary on plain C: rates over repeated runs are compared at once.
+    #[serde(default)]
+    varies: bool,
     reason: String,
 }
 
@@ -65,6 +68,8 @@ pub struct Test {
     pub env: BTreeMap<String, String>,
     pub dir: PathBuf,
     pub limit: Duration,
+    /// See [`Special::varies`].
+    pub varies: bool,
 }
 
 /// One entry of Meson's list.
@@ -108,6 +113,7 @@ impl Plan {
         tests.retain(|test| !skipped.iter().any(|(name, _)| *name == test.name));
         for test in &mut tests {
             for special in self.special.iter().filter(|special| special.test == test.name) {
+                test.varies |= special.varies;
                 let full = special.full_limit.filter(|_| scope == Scope::Full);
                 if let Some(limit) = full.or(special.limit) {
                     test.limit = Duration::from_secs(limit);
@@ -137,6 +143,7 @@ impl Plan {
                     env: test.env.clone(),
                     dir: test.workdir.clone().unwrap_or_else(|| build.into()),
                     limit: Duration::from_secs(test.timeout),
+                    varies: false,
                 });
             }
         }
@@ -168,6 +175,7 @@ impl Plan {
             env: BTreeMap::from([("PYTHON".into(), python.clone())]),
             dir: build.into(),
             limit: Duration::from_secs(self.iotests.limit),
+            varies: false,
         }
     }
 }

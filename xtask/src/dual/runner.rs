@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 use super::plan::Test;
 use super::tap::{self, Results};
@@ -29,6 +30,7 @@ pub struct Job<'a> {
     pub log: PathBuf,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Run {
     pub side: usize,
     pub suite: String,
@@ -149,6 +151,7 @@ mod tests {
             env: Default::default(),
             dir: "/".into(),
             limit: Duration::from_secs_f64(limit),
+            varies: false,
         }
     }
 

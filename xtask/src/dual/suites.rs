@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::cache::Cache;
 use super::compare::{Difference, NOTHING};
 use super::plan::{Plan, Test};
 use super::rates::ROUND;
@@ -55,6 +56,12 @@ impl<'a> Suites<'a> {
             tests.push(own);
         }
         let mut suites = Suites { ctx, sides, records, tests, first: Vec::new() };
+        let cache = Cache::new(records.join("cache"), &sides[0].build, &suites.tests[0])?;
+        let kept = cache.load();
+        if !kept.is_empty() {
+            ctx.ui.say(format!("{} results of plain C are still good", kept.len()));
+        }
+        let known: BTreeSet<&String> = kept.iter().map(|run| &run.name).collect();
         // The longest first, so that none is left alone at the end.
         let limit =
             |name: &String| suites.tests.iter().find_map(|own| own.get(name)).map(|t| t.limit);
@@ -63,13 +70,17 @@ impl<'a> Suites<'a> {
         names.sort_by_key(|name| std::cmp::Reverse(limit(name)));
         let jobs = names
             .iter()
-            .flat_map(|name| (0..sides.len()).filter_map(|side| suites.job(side, name, 0)))
+            .flat_map(|name| {
+                let due = (0..sides.len()).filter(|side| *side > 0 || !known.contains(name));
+                due.filter_map(|side| suites.job(side, name, 0))
+            })
             .collect();
         let runs = suites.run_jobs(jobs, "QEMU's tests on every side")?;
         suites.first = sides.iter().map(|_| BTreeMap::new()).collect();
-        for run in runs {
+        for run in runs.into_iter().chain(kept) {
             suites.first[run.side].insert(run.name.clone(), run);
         }
+        cache.save(suites.first[0].values())?;
         Ok(suites)
     }
 
@@ -114,7 +125,9 @@ impl<'a> Suites<'a> {
                     base: "runs".into(),
                     series: NOTHING.into(),
                 }),
-                Some(other) if other.results != run.results => differing.push(name.clone()),
+                Some(other) if self.varies(name) || other.results != run.results => {
+                    differing.push(name.clone());
+                }
                 Some(_) => suite.notes.extend(remarks(name, &run.results)),
             }
         }
@@ -133,6 +146,10 @@ impl<'a> Suites<'a> {
         }
         self.repeat(side, differing, &mut compared)?;
         Ok(compared)
+    }
+
+    fn varies(&self, name: &str) -> bool {
+        self.tests[0].get(name).is_some_and(|test| test.varies)
     }
 
     /// Runs tests whose first runs differ until it is clear whether that is chance.

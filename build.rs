@@ -80,6 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_if_changed(&out.join("bindings.rs"), &bindings)?;
     if env::var_os("QEMU_IOTHREAD_MESON").is_none() {
         build_glue(&root, &flags);
+        // For the tests, which link with that build.
+        println!("cargo::rustc-env=QEMU_BUILD_DIR={}", build.display());
     }
     Ok(())
 }

@@ -116,12 +116,9 @@ impl Step {
                 gauge.failed(seconds);
                 interrupt::exit_if_interrupted();
                 let text = fs::read(&path).unwrap_or_default();
-                Err(anyhow!(
-                    "{}: {error:#}\n{}\nfull log: {}",
-                    self.title,
-                    tail(&String::from_utf8_lossy(&text), TAIL_LINES),
-                    path.display()
-                ))
+                let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);
+                let hint = hint(&format!("{error:#} {end}"));
+                Err(anyhow!("{}: {hint}{error:#}\n{end}\nfull log: {}", self.title, path.display()))
             }
         }
     }
@@ -180,6 +177,15 @@ fn counted(line: &str) -> Option<(u64, u64)> {
     let end = text.find([']', ' '])?;
     let (done, total) = text[..end].split_once('/')?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
+}
+
+/// What to do, where the output alone does not say it.
+pub fn hint(text: &str) -> &'static str {
+    if text.contains("No space left on device") {
+        "the disk is full: make room and run the same command again; "
+    } else {
+        ""
+    }
 }
 
 fn tail(text: &str, lines: usize) -> String {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::flags::Cli;
+use crate::setup::source;
 use crate::ui::Ui;
 use crate::version::Tree;
 
@@ -27,6 +28,10 @@ pub struct Ctx {
 impl Ctx {
     pub fn new(cli: &Cli) -> Result<Ctx> {
         let root = crate_root()?;
+        if let Tree::Dir(dir) = &cli.qemu {
+            // Before anything is installed for it.
+            source::version_of(dir)?;
+        }
         Ok(Ctx {
             target: root.join("target"),
             cache: cache_dir()?,

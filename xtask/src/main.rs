@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask`: every developer command of the project, one verb each.
 
+mod badinput;
 mod bench;
 mod bisect;
 mod build;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             interrupt::exit_if_interrupted();
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}{error:#}", cmd::hint(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -98,7 +98,7 @@ fn one_commit(
         }
         Ok(built) => {
             row.build_seconds = Some(built.seconds);
-            let results = suite::run(ctx, &built, &label, depth, extent)?;
+            let results = suite::run(ctx, &built, &label, extent)?;
             row.tally = Tally::of(&results);
             row.wrong = suites::failures(&results).join(" ");
         }

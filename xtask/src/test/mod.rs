@@ -6,6 +6,7 @@ mod flavors;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::badinput;
 use crate::bisect::{self, suite::Extent};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
@@ -45,7 +46,9 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
         report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
     }
     if level == Level::Quick {
-        for name in ["each commit", "both sides compared", "patches", "gates that rebuild"] {
+        for name in
+            ["each commit", "both sides compared", "patches", "gates that rebuild", "bad input"]
+        {
             report.check(name, || Ok(Outcome::Skipped("not in --quick".into())));
         }
         return report.finish();
@@ -57,6 +60,7 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     each_commit(ctx, Version::V10_2, level, &mut report);
     if let Some(tip) = &tip {
         gates::slow(ctx, tip, &mut report);
+        badinput::checks(ctx, tip, &mut report);
     }
     if level == Level::Full {
         each_commit(ctx, Version::V10_0, level, &mut report);
@@ -80,7 +84,7 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
 }
 
 fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
-    suites::all_well(&bisect::suite::run(ctx, built, "tip", 1, Extent::Characterisation)?)
+    suites::all_well(&bisect::suite::run(ctx, built, "tip", Extent::Characterisation)?)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What QEMU's configure is told when the library cannot be built.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use duct::{Expression, cmd};
+
+use super::sandbox::{Ended, run};
+use crate::build::Built;
+use crate::cmd::succeeds;
+use crate::ctx::Ctx;
+
+/// As little of QEMU as has the library in it.
+const SMALL: &[&str] =
+    &["--without-default-features", "--disable-system", "--enable-tools", "--disable-download"];
+
+/// What `check` is told of a host and a QEMU that are served.
+const SERVED: &[(&str, &str)] = &[
+    ("--host-system", "linux"),
+    ("--host-cpu", "x86_64"),
+    ("--pointer-size", "8"),
+    ("--qemu-version", "10.2.2"),
+    ("--cfi", "false"),
+];
+
+/// The check that the subproject's meson.build makes, for a host with one thing changed.
+fn check(ctx: &Ctx, changed: Option<(&str, &str)>) -> Expression {
+    let mut words = vec!["check".to_string(), "--crate".into(), ctx.root.display().to_string()];
+    for (name, value) in SERVED {
+        let other = changed.filter(|(changed, _)| changed == name);
+        words.extend([name.to_string(), other.map_or(*value, |(_, other)| other).to_string()]);
+    }
+    words.insert(0, ctx.root.join("cargo_wrapper.py").display().to_string());
+    cmd("python3", words)
+}
+
+pub fn host(ctx: &Ctx) -> Result<()> {
+    let served = run(&check(ctx, None))?;
+    ensure!(served.code == Some(0), "this host is refused:\n{}", served.text);
+    let refused = [
+        ("--host-system", "windows", "windows"),
+        ("--host-cpu", "wasm32", "wasm32"),
+        ("--pointer-size", "4", "32"),
+        ("--qemu-version", "9.2.0", "9.2.0"),
+        ("--cfi", "true", "--disable-cfi"),
+    ];
+    for (name, value, phrase) in refused {
+        one_message(&run(&check(ctx, Some((name, value))))?, &[phrase])?;
+    }
+    Ok(())
+}
+
+pub fn tools(ctx: &Ctx) -> Result<()> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let old = dir.path().join("rustc");
+    fs::write(&old, "#!/bin/sh\necho 'rustc 1.60.0 (7737e0b5c 2022-04-04)'\n")?;
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o755))?;
+    let with_old = check(ctx, None).env("RUSTC", &old);
+    one_message(&run(&with_old)?, &["1.60.0", "too old", "Install a newer Rust"])?;
+    let without = check(ctx, None).env("LIBCLANG_PATH", dir.path());
+    one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])
+}
+
+pub fn no_cargo(_ctx: &Ctx, tip: &Built) -> Result<()> {
+    let path = env::var("PATH").unwrap_or_default();
+    let without: Vec<_> =
+        path.split(':').filter(|dir| !Path::new(dir).join("cargo").exists()).collect();
+    // Without the directory that Debian's cargo shares with the compiler, nothing would configure.
+    let ended = if succeeds(&cmd!("cc", "--version").env("PATH", without.join(":"))) {
+        small(tip, |configure| configure.env("PATH", without.join(":")).env_remove("CARGO"))?
+    } else {
+        small(tip, |configure| configure.env("CARGO", "/nowhere/cargo"))?
+    };
+    ended.must_say(&["cargo was not found", "Install Rust"])
+}
+
+pub fn no_crate(_ctx: &Ctx, tip: &Built) -> Result<()> {
+    let link = tip.source.join("subprojects/qemu-iothread");
+    let points_to = fs::read_link(&link).context("the crate is not linked into the tree")?;
+    fs::remove_file(&link)?;
+    let ended = small(tip, |configure| configure);
+    std::os::unix::fs::symlink(points_to, &link).context("cannot link the crate again")?;
+    ended?.must_say(&["subprojects/qemu-iothread"])
+}
+
+/// configure in a build directory that is thrown away.
+fn small(tip: &Built, change: impl FnOnce(Expression) -> Expression) -> Result<Ended> {
+    let build = tempfile::Builder::new().prefix("build-").tempdir_in(&tip.source)?;
+    let python = format!("--python={}", tip.build.join("pyvenv/bin/python3").display());
+    let words = ["../configure", &python].into_iter().chain(SMALL.iter().copied());
+    run(&change(cmd("sh", words)).dir(build.path()))
+}
+
+/// It fails, says this, and shows no traceback.
+fn one_message(ended: &Ended, phrases: &[&str]) -> Result<()> {
+    ended.must_say(phrases)?;
+    ensure!(!ended.text.contains("Traceback"), "a traceback is no message:\n{}", ended.text);
+    ensure!(ended.text.lines().count() <= 2, "more than one message:\n{}", ended.text);
+    Ok(())
+}

@@ -117,8 +117,7 @@ impl Step {
                 interrupt::exit_if_interrupted();
                 let text = fs::read(&path).unwrap_or_default();
                 let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);
-                let hint = hint(&format!("{error:#} {end}"));
-                Err(anyhow!("{}: {hint}{error:#}\n{end}\nfull log: {}", self.title, path.display()))
+                Err(anyhow!("{}: {error:#}\n{end}\nfull log: {}", self.title, path.display()))
             }
         }
     }

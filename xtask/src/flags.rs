@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::build::Flavor;
+use crate::test::Part;
 use crate::version::{Point, Tree};
 
 #[derive(Parser)]
@@ -72,6 +73,10 @@ pub struct Test {
     /// Adds build flavours, the older QEMU's whole series and the long suites
     #[arg(long)]
     pub full: bool,
+
+    /// One part only
+    #[arg(long, value_enum)]
+    pub only: Option<Part>,
 }
 
 /// Build QEMU at a point of the series; the last line of stdout is the build directory

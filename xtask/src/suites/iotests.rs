@@ -17,13 +17,14 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[&str]) -> Result<Vec<T
         return Ok(Vec::new());
     }
     // Images of their own, so that two runs from one build do not meet.
-    let scratch = tempfile::tempdir().context("cannot make a directory for the images")?;
+    let images = tempfile::tempdir().context("cannot make a directory for the images")?;
+    let sockets = tempfile::tempdir().context("cannot make a directory for the sockets")?;
     let python = build.join("pyvenv/bin/python3");
     let words = ["./check", "-tap", "-qcow2"].into_iter().chain(names.iter().copied());
     let check = cmd(&python, words)
         .dir(build.join("tests/qemu-iotests"))
-        .env("TEST_DIR", scratch.path())
-        .env("SOCK_DIR", scratch.path());
+        .env("TEST_DIR", images.path())
+        .env("SOCK_DIR", sockets.path());
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
     let outcome = Step::new(title, &log_name, with_build_python(check, build)).run(ctx);
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();

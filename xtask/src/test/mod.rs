@@ -5,6 +5,7 @@ mod cargo;
 mod flavors;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use crate::badinput;
 use crate::bisect::{self, suite::Extent};
@@ -27,6 +28,41 @@ enum Level {
     Full,
 }
 
+/// What belongs together; each can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// What cargo checks
+    Cargo,
+    /// Symbols, dependencies, the IOThread's own tests at the tip
+    Tip,
+    /// checkpatch, the trees the series fits, the header
+    Patches,
+    /// The same suites on plain C and on the series
+    Dual,
+    /// Each commit of the series
+    Commits,
+    /// What is built again after a change
+    Rebuild,
+    /// Machines and trees that lack something
+    BadInput,
+    /// The other ways to build
+    Flavors,
+}
+
+impl Part {
+    fn level(self) -> Level {
+        match self {
+            Part::Cargo | Part::Tip => Level::Quick,
+            Part::Flavors => Level::Full,
+            _ => Level::Default,
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+}
+
 pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     let level = match (args.quick, args.full) {
         (true, _) => Level::Quick,
@@ -35,51 +71,64 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     };
     let mut report = Report::new();
     let tip = built(ctx, &mut report, Point::Tip);
-    cargo::checks(ctx, level, tip.as_ref(), &mut report);
-    if let Some(tip) = &tip {
-        report.pass("the tip's work tree is what patches/ says", || {
-            let dir = tip.source.display();
-            ensure!(tip.exact, "{dir} has more: cargo xtask patches refresh, or undo it there");
-            Ok(())
-        });
-        gates::quick(ctx, tip, &mut report);
-        report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
-    }
-    if level == Level::Quick {
-        for name in
-            ["each commit", "both sides compared", "patches", "gates that rebuild", "bad input"]
-        {
-            report.check(name, || Ok(Outcome::Skipped("not in --quick".into())));
+    for part in Part::value_variants() {
+        if args.only.is_some_and(|only| only != *part) {
+            continue;
         }
-        return report.finish();
-    }
-    for version in Version::ALL {
-        patches::check(ctx, version, &mut report);
-    }
-    compare(ctx, level, tip.as_ref(), &mut report);
-    each_commit(ctx, Version::V10_2, level, &mut report);
-    if let Some(tip) = &tip {
-        gates::slow(ctx, tip, &mut report);
-        badinput::checks(ctx, tip, &mut report);
-    }
-    if level == Level::Full {
-        each_commit(ctx, Version::V10_0, level, &mut report);
-        flavors::checks(ctx, &mut report);
-    } else {
-        let reason = || Ok(Outcome::Skipped("only in --full".into()));
-        report.check("each commit of v10.0", reason);
-        report.check("build flavours", reason);
+        if level < part.level() && args.only.is_none() {
+            let reason =
+                if part.level() == Level::Full { "only in --full" } else { "not in --quick" };
+            report.check(&part.name(), || Ok(Outcome::Skipped(reason.into())));
+            continue;
+        }
+        run_part(ctx, *part, level, tip.as_ref(), &mut report);
     }
     report.finish()
 }
 
-/// A build as a check; what stands on it is left out if it fails.
-fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
-    let mut built = None;
-    report.pass(&format!("build at {at}"), || {
-        built = Some(build::build(ctx, &ctx.tree, at, Flavor::Default)?);
+fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &mut Report) {
+    match (part, tip) {
+        (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
+        (Part::Patches, _) => {
+            Version::ALL.into_iter().for_each(|version| patches::check(ctx, version, report));
+        }
+        (Part::Commits, _) => {
+            each_commit(ctx, Version::V10_2, level, report);
+            if level == Level::Full {
+                each_commit(ctx, Version::V10_0, level, report);
+            } else {
+                let reason = || Ok(Outcome::Skipped("only in --full".into()));
+                report.check("each commit of v10.0", reason);
+            }
+        }
+        (Part::Flavors, _) => flavors::checks(ctx, report),
+        // Without a build, that it failed is all there is to say.
+        (_, None) => (),
+        (Part::Tip, Some(tip)) => at_tip(ctx, tip, report),
+        (Part::Dual, Some(tip)) => compare(ctx, level, tip, report),
+        (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
+        (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),
+    }
+}
+
+fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
+    report.pass("the tip's work tree is what patches/ says", || {
+        let dir = tip.source.display();
+        ensure!(tip.exact, "{dir} has more: cargo xtask patches refresh, or undo it there");
         Ok(())
     });
+    gates::quick(ctx, tip, report);
+    report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
+}
+
+/// A build as a check; what stands on it is left out if it fails.
+fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
+    let outcome = build::build(ctx, &ctx.tree, at, Flavor::Default);
+    let (built, outcome) = match outcome {
+        Ok(built) => (Some(built), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    report.pass(&format!("build at {at}"), || outcome);
     built
 }
 
@@ -88,8 +137,8 @@ fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.
-fn compare(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report) {
-    let (Some(tip), Some(base)) = (tip, built(ctx, report, Point::Base)) else {
+fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
+    let Some(base) = built(ctx, report, Point::Base) else {
         return;
     };
     let mut sides = Ok(());

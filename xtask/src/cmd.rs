@@ -117,7 +117,12 @@ impl Step {
                 interrupt::exit_if_interrupted();
                 let text = fs::read(&path).unwrap_or_default();
                 let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);
-                Err(anyhow!("{}: {error:#}\n{end}\nfull log: {}", self.title, path.display()))
+                Err(anyhow!(
+                    "{}: {}{error:#}\n{end}\nfull log: {}",
+                    self.title,
+                    ctx.hint(),
+                    path.display()
+                ))
             }
         }
     }
@@ -176,15 +181,6 @@ fn counted(line: &str) -> Option<(u64, u64)> {
     let end = text.find([']', ' '])?;
     let (done, total) = text[..end].split_once('/')?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
-}
-
-/// What to do, where the output alone does not say it.
-pub fn hint(text: &str) -> &'static str {
-    if text.contains("No space left on device") {
-        "the disk is full: make room and run the same command again; "
-    } else {
-        ""
-    }
 }
 
 fn tail(text: &str, lines: usize) -> String {

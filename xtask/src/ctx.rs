@@ -5,11 +5,15 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::sys::statvfs::statvfs;
 
 use crate::flags::Cli;
 use crate::setup::source;
 use crate::ui::Ui;
 use crate::version::Tree;
+
+/// Less than this is no room: some tools sweep before they give up.
+const ROOM: u64 = 4 << 20;
 
 pub struct Ctx {
     /// The crate's root: where `Cargo.toml` and `patches/` lie.
@@ -45,6 +49,18 @@ impl Ctx {
     /// Where the trees of all versions and points lie.
     pub fn qemu_dir(&self) -> PathBuf {
         self.target.join("qemu")
+    }
+
+    /// What to do, if a place that we write to has no room left.
+    pub fn hint(&self) -> &'static str {
+        let full = |dir: &PathBuf| {
+            statvfs(dir).is_ok_and(|fs| fs.blocks_available() * fs.fragment_size() < ROOM)
+        };
+        if [&self.cache, &self.target].into_iter().any(full) {
+            "the disk is full: make room and run the same command again; "
+        } else {
+            ""
+        }
     }
 
     /// A path as short as it can be said: relative to the crate's root.

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             interrupt::exit_if_interrupted();
-            eprintln!("error: {}{error:#}", cmd::hint(&format!("{error:#}")));
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

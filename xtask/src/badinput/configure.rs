@@ -13,6 +13,7 @@ use super::sandbox::{Ended, run};
 use crate::build::Built;
 use crate::cmd::succeeds;
 use crate::ctx::Ctx;
+use crate::setup;
 
 /// As little of QEMU as has the library in it.
 const SMALL: &[&str] =
@@ -61,36 +62,38 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
     fs::set_permissions(&old, fs::Permissions::from_mode(0o755))?;
     let with_old = check(ctx, None).env("RUSTC", &old);
     one_message(&run(&with_old)?, &["1.60.0", "too old", "Install a newer Rust"])?;
-    let without = check(ctx, None).env("LIBCLANG_PATH", dir.path());
+    let without = check(ctx, None)
+        .env("LIBCLANG_PATH", dir.path())
+        .env("LLVM_CONFIG_PATH", dir.path().join("llvm-config"));
     one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])
 }
 
-pub fn no_cargo(_ctx: &Ctx, tip: &Built) -> Result<()> {
+pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {
     let path = env::var("PATH").unwrap_or_default();
     let without: Vec<_> =
         path.split(':').filter(|dir| !Path::new(dir).join("cargo").exists()).collect();
     // Without the directory that Debian's cargo shares with the compiler, nothing would configure.
     let ended = if succeeds(&cmd!("cc", "--version").env("PATH", without.join(":"))) {
-        small(tip, |configure| configure.env("PATH", without.join(":")).env_remove("CARGO"))?
+        small(ctx, tip, |configure| configure.env("PATH", without.join(":")).env_remove("CARGO"))?
     } else {
-        small(tip, |configure| configure.env("CARGO", "/nowhere/cargo"))?
+        small(ctx, tip, |configure| configure.env("CARGO", "/nowhere/cargo"))?
     };
     ended.must_say(&["cargo was not found", "Install Rust"])
 }
 
-pub fn no_crate(_ctx: &Ctx, tip: &Built) -> Result<()> {
+pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
     let link = tip.source.join("subprojects/qemu-iothread");
     let points_to = fs::read_link(&link).context("the crate is not linked into the tree")?;
     fs::remove_file(&link)?;
-    let ended = small(tip, |configure| configure);
+    let ended = small(ctx, tip, |configure| configure);
     std::os::unix::fs::symlink(points_to, &link).context("cannot link the crate again")?;
     ended?.must_say(&["subprojects/qemu-iothread"])
 }
 
 /// configure in a build directory that is thrown away.
-fn small(tip: &Built, change: impl FnOnce(Expression) -> Expression) -> Result<Ended> {
+fn small(ctx: &Ctx, tip: &Built, change: impl FnOnce(Expression) -> Expression) -> Result<Ended> {
     let build = tempfile::Builder::new().prefix("build-").tempdir_in(&tip.source)?;
-    let python = format!("--python={}", tip.build.join("pyvenv/bin/python3").display());
+    let python = format!("--python={}", setup::host(ctx)?.python.display());
     let words = ["../configure", &python].into_iter().chain(SMALL.iter().copied());
     run(&change(cmd("sh", words)).dir(build.path()))
 }

@@ -17,6 +17,9 @@ use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
 use crate::interrupt::Watched;
 
+/// Tenths of a second.
+const PATIENCE: u32 = 30;
+
 /// Long enough for the step to be busy, too short for it to end.
 const INTO_THE_STEP: Duration = Duration::from_millis(700);
 
@@ -30,7 +33,7 @@ pub fn installing(ctx: &Ctx) -> Result<()> {
     let ended = interrupted(&build, "Python venv for QEMU's configure ...")?;
     ensure!(ended.code == Some(130), "exit code {:?}:\n{}", ended.code, ended.text);
     ended.says(&["interrupted; run the same command again"])?;
-    ensure!(!anyone_mentions(&sandbox.path("cache"))?, "a child outlived the command");
+    all_gone(|process| mentions(process, &sandbox.path("cache")))?;
     // The tree is empty: what counts is that the tools came to be.
     run(&build)?.must_say(&["pinned Python tools done", "no meson_options.txt"])
 }
@@ -42,7 +45,7 @@ pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
     let build = duct::cmd!(program, "build", "--at", "tip").dir(&ctx.root);
     let ended = interrupted(&build, "build QEMU")?;
     ensure!(ended.code == Some(130), "exit code {:?}:\n{}", ended.code, ended.text);
-    ensure!(!anyone_works_in(&tip.build)?, "a child outlived the command");
+    all_gone(|process| works_in(process, &tip.build))?;
     let again = run(&build)?;
     ensure!(again.code == Some(0), "the second run fails:\n{}", again.text);
     let last = again.text.lines().last().unwrap_or_default();
@@ -73,23 +76,23 @@ fn interrupted(command: &Expression, line: &str) -> Result<Ended> {
     Ok(Ended { code: status.and_then(|status| status.code()), text })
 }
 
-fn processes() -> Result<Vec<std::path::PathBuf>> {
-    let all = fs::read_dir("/proc").context("no /proc")?.flatten().map(|entry| entry.path());
-    Ok(all.filter(|path| path.join("cmdline").exists()).collect())
+/// Children were told to end before the command ended; their last moments may come after it.
+fn all_gone(is_child: impl Fn(&Path) -> bool) -> Result<()> {
+    for _ in 0..PATIENCE {
+        let all = fs::read_dir("/proc").context("no /proc")?;
+        if !all.flatten().any(|entry| is_child(&entry.path())) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("a child outlived the command")
 }
 
-fn anyone_mentions(path: &Path) -> Result<bool> {
-    let wanted = path.to_string_lossy().to_string();
-    let mentions = |process: &std::path::PathBuf| {
-        let words = fs::read(process.join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains(&wanted)
-    };
-    Ok(processes()?.iter().any(mentions))
+fn mentions(process: &Path, path: &Path) -> bool {
+    let words = fs::read(process.join("cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).contains(&*path.to_string_lossy())
 }
 
-fn anyone_works_in(dir: &Path) -> Result<bool> {
-    let works = |process: &std::path::PathBuf| {
-        fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
-    };
-    Ok(processes()?.iter().any(works))
+fn works_in(process: &Path, dir: &Path) -> bool {
+    fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
 }

@@ -87,11 +87,15 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
     Ok(results)
 }
 
+/// True if a test, by its name, is about IOThreads.
+pub fn is_own(name: &str) -> bool {
+    name.contains("iothread") && !name.starts_with(IOTEST)
+}
+
 /// Every test about IOThreads that the build has. Those that pin it down must be among them as soon
 /// as their source is there, and at the latest when `iothread.c` goes.
 fn own(there: &[String], source: &Path) -> Result<BTreeSet<String>> {
-    let is_own = |name: &&String| name.contains("iothread") && !name.starts_with(IOTEST);
-    let found: BTreeSet<String> = there.iter().filter(is_own).cloned().collect();
+    let found: BTreeSet<String> = there.iter().filter(|name| is_own(name)).cloned().collect();
     let replaced = !source.join("iothread.c").exists();
     let due = OWN.iter().filter(|(_, file)| replaced || source.join(file).exists());
     let missing: Vec<_> = due.filter(|(name, _)| !found.contains(*name)).collect();

@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::{Expression, cmd};
 
+use crate::bisect::suite::is_own;
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 use crate::flags;
 use crate::series::Series;
 use crate::setup;
+use crate::suites::meson;
 use crate::version::{Point, Tree};
 use crate::worktree::{self, Worktree};
 
@@ -70,15 +72,28 @@ pub fn in_worktree(
     let build = source.join(flavor.dir_name());
     configure::ensure(ctx, host, &source, &build, label, flavor)?;
     firmware::link(&build)?;
+    let targets = targets(&build, flavor)?;
+    let words: Vec<&str> = targets.iter().map(String::as_str).collect();
     let title = format!("build QEMU {label}{}", flavor.suffix());
     let done = Step::new(
         title,
         format!("build-{}{}", label.replace(' ', "-"), flavor.suffix()),
-        ninja(ctx, &build, flavor.targets()),
+        ninja(ctx, &build, &words),
     )
     .counted()
     .run(ctx)?;
     Ok(Built { source, build, exact: worktree.exact, seconds: done.seconds })
+}
+
+/// What ninja is asked for; nothing means everything.
+fn targets(build: &Path, flavor: Flavor) -> Result<Vec<String>> {
+    if !flavor.is_slow() {
+        return Ok(Vec::new());
+    }
+    let programs = flavor::PROGRAMS.iter().chain(&["qemu-img", "qemu-io"]);
+    let mut targets: Vec<String> = programs.map(|name| name.to_string()).collect();
+    targets.extend(meson::targets(build, is_own)?);
+    Ok(targets)
 }
 
 /// ninja in a build directory, with the environment that all builds share.

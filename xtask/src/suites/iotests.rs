@@ -20,7 +20,9 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[&str]) -> Result<Vec<T
     let images = tempfile::tempdir().context("cannot make a directory for the images")?;
     let sockets = tempfile::tempdir().context("cannot make a directory for the sockets")?;
     let python = build.join("pyvenv/bin/python3");
-    let words = ["./check", "-tap", "-qcow2"].into_iter().chain(names.iter().copied());
+    let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get()).to_string();
+    let options = ["./check", "-tap", "-j", &jobs, "-qcow2"];
+    let words = options.into_iter().chain(names.iter().copied());
     let check = cmd(&python, words)
         .dir(build.join("tests/qemu-iotests"))
         .env("TEST_DIR", images.path())

@@ -2,7 +2,7 @@
 //! Unit tests and qtests: `meson test` of the build, its log read line by line.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use duct::cmd;
@@ -15,6 +15,7 @@ use crate::ctx::Ctx;
 #[derive(Deserialize)]
 struct Listed {
     name: String,
+    cmd: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -25,9 +26,20 @@ struct Logged {
 
 /// The names of all tests that a build has.
 pub fn list(build: &Path) -> Result<Vec<String>> {
+    Ok(introspect(build)?.into_iter().map(|test| test.name).collect())
+}
+
+/// The programs of the tests whose names are wanted, as ninja calls them.
+pub fn targets(build: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let tests = introspect(build)?.into_iter().filter(|test| wanted(&test.name));
+    let programs = tests.filter_map(|test| test.cmd.into_iter().next());
+    let inside = programs.filter_map(|path| Some(path.strip_prefix(build).ok()?.to_path_buf()));
+    Ok(inside.map(|path| path.to_string_lossy().to_string()).collect())
+}
+
+fn introspect(build: &Path) -> Result<Vec<Listed>> {
     let text = read(&cmd!(build.join("pyvenv/bin/meson"), "introspect", "--tests", build))?;
-    let tests: Vec<Listed> = serde_json::from_str(&text).context("meson's list of tests")?;
-    Ok(tests.into_iter().map(|test| test.name).collect())
+    serde_json::from_str(&text).context("meson's list of tests")
 }
 
 /// Runs the named tests; a test that fails is a result, not an error.

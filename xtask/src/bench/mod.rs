@@ -1,11 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `bench`: Measures Rust against plain C, side by side in one run.
+//! `bench`: measures Rust against plain C, side by side in one run.
 
-use anyhow::{Result, bail};
+mod build_time;
+mod callgrind;
+mod daemon;
+mod harness;
+mod holders;
+mod host;
+mod lab;
+mod lifecycle;
+mod nbd;
+mod plot;
+mod row;
+mod sample;
+mod table;
+mod text;
+mod wakeup;
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
 
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::setup;
+use host::Host;
+use lab::Lab;
+use row::Row;
 
-pub fn run(_ctx: &Ctx, _args: &flags::Bench) -> Result<()> {
-    bail!("not built yet")
+/// What the measuring needs of Debian beyond a build.
+const PACKAGES: &[&str] = &["binutils", "fio", "valgrind"];
+
+type Bench = fn(&Lab) -> Result<Vec<Row>>;
+
+/// What is timed comes first, while the machine is quiet.
+const BENCHES: &[(&str, Bench)] = &[
+    ("nbd", nbd::run),
+    ("lifecycle", lifecycle::run),
+    ("wakeup", wakeup::run),
+    ("holders", holders::run),
+    ("text", text::run),
+    ("build-time", build_time::run),
+];
+
+/// What is kept of a run.
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(flatten)]
+    host: &'a Host,
+    rows: &'a [Row],
+}
+
+pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
+    let chosen = choose(args.name.as_deref())?;
+    setup::extra(ctx, PACKAGES)?;
+    let lab = Lab::new(ctx)?;
+    let host = Host::of(&lab)?;
+    let mut rows = Vec::new();
+    for (name, bench) in chosen {
+        ctx.ui.say(format!("bench {name} ..."));
+        rows.extend(bench(&lab).with_context(|| format!("bench {name}"))?);
+    }
+    publish(ctx, args.name.as_deref(), &host, &rows)
+}
+
+fn choose(name: Option<&str>) -> Result<Vec<(&'static str, Bench)>> {
+    let known = || BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let chosen: Vec<_> = BENCHES
+        .iter()
+        .filter(|(known, _)| name.is_none_or(|name| name == *known))
+        .copied()
+        .collect();
+    if chosen.is_empty() {
+        bail!("no bench is called {}; there are {}", name.unwrap_or_default(), known());
+    }
+    Ok(chosen)
+}
+
+fn publish(ctx: &Ctx, name: Option<&str>, host: &Host, rows: &[Row]) -> Result<()> {
+    let dir = ctx.target.join("bench");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let stem = name.unwrap_or("all");
+    let json = dir.join(format!("{stem}.json"));
+    let text = serde_json::to_string_pretty(&Record { host, rows })?;
+    fs::write(&json, text).with_context(|| format!("cannot write {}", json.display()))?;
+    let Host { date, cpu, commit, qemu, load, .. } = host;
+    let title = format!("{date}, commit {commit}, {qemu}, {cpu}, load {load}");
+    println!("{title}\n\n{}\n", table::table(rows));
+    println!("{}", ctx.show(&json));
+    if rows.iter().any(|row| row.compared.is_some()) {
+        let svg = dir.join(format!("{stem}.svg"));
+        plot::write(&svg, &title, rows)?;
+        println!("{}", ctx.show(&svg));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bench_is_chosen_by_name_or_all_are() {
+        assert_eq!(choose(Some("text")).unwrap().len(), 1);
+        assert_eq!(choose(None).unwrap().len(), BENCHES.len());
+        assert!(choose(Some("speed")).unwrap_err().to_string().contains("holders"));
+    }
 }

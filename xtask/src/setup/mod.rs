@@ -51,15 +51,20 @@ pub fn run(ctx: &Ctx, _args: &flags::Setup) -> Result<()> {
 
 /// Packages and tools, installed if allowed; an error that names all that is missing if not.
 pub fn host(ctx: &Ctx) -> Result<Host> {
-    packages::ensure(ctx)?;
+    packages::ensure(ctx, packages::HOST)?;
     Ok(Host { python: tools::ensure(ctx)? })
+}
+
+/// Packages that one verb alone needs.
+pub fn extra(ctx: &Ctx, names: &[&'static str]) -> Result<()> {
+    packages::ensure(ctx, names)
 }
 
 fn survey(ctx: &Ctx) -> Result<Vec<Need>> {
     let mut needs = vec![
         Need {
             what: "host packages".into(),
-            missing: packages::missing()?.map(|names| format!("missing: {}", names.join(" "))),
+            missing: packages::missing(packages::HOST)?.map(|names| format!("missing: {}", names.join(" "))),
         },
         Need {
             what: "pinned tools (a Python venv)".into(),

@@ -10,7 +10,8 @@ use nix::unistd::Uid;
 use crate::cmd::{Step, read, succeeds};
 use crate::ctx::Ctx;
 
-const PACKAGES: &[&str] = &[
+/// For every verb.
+pub const HOST: &[&str] = &[
     // fetching and building
     "build-essential",
     "ca-certificates",
@@ -57,22 +58,21 @@ const PACKAGES: &[&str] = &[
     "zstd",
 ];
 
-/// The names of packages that are not installed; `None` if all are.
-pub fn missing() -> Result<Option<Vec<&'static str>>> {
+/// Those of `wanted` that are not installed; `None` if all are.
+pub fn missing(wanted: &[&'static str]) -> Result<Option<Vec<&'static str>>> {
     let list = cmd("dpkg-query", ["-W", "-f", "${Package} ${db:Status-Status}\n"]);
     let text = read(&list).context(
         "cannot ask dpkg what is installed: this command knows Debian (12 or newer) only",
     )?;
     let installed: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
-    let missing: Vec<_> =
-        PACKAGES.iter().copied().filter(|name| !installed.contains(name)).collect();
+    let missing: Vec<_> = wanted.iter().copied().filter(|name| !installed.contains(name)).collect();
     Ok((!missing.is_empty()).then_some(missing))
 }
 
 /// Installs what is missing, as root or through a sudo that asks nothing.
-pub fn ensure(ctx: &Ctx) -> Result<()> {
-    let Some(names) = missing()? else {
+pub fn ensure(ctx: &Ctx, wanted: &[&'static str]) -> Result<()> {
+    let Some(names) = missing(wanted)? else {
         return Ok(());
     };
     let by_hand = format!("apt-get install --no-install-recommends {}", names.join(" "));
@@ -91,7 +91,7 @@ pub fn ensure(ctx: &Ctx) -> Result<()> {
         update(ctx, root).map_err(|_| first)?;
         install(ctx, root, &names)?;
     }
-    match missing()? {
+    match missing(wanted)? {
         None => Ok(()),
         Some(names) => bail!("apt-get ended well, yet these are missing: {}", names.join(" ")),
     }

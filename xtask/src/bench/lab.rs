@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What every row measures with: the two builds and a place for what is thrown away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::build::{self, Flavor};
+use crate::ctx::Ctx;
+use crate::version::Point;
+
+/// The build directories that are compared.
+pub struct Lab<'a> {
+    pub ctx: &'a Ctx,
+    /// QEMU with its own C `iothread.c`.
+    pub base: PathBuf,
+    /// QEMU with the library.
+    pub tip: PathBuf,
+    scratch: TempDir,
+}
+
+impl Lab<'_> {
+    /// Builds both, as `cargo xtask build` does.
+    pub fn new(ctx: &Ctx) -> Result<Lab<'_>> {
+        let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default);
+        Ok(Lab {
+            ctx,
+            base: build(Point::Base)?.build,
+            tip: build(Point::Tip)?.build,
+            scratch: tempfile::tempdir().context("cannot make a scratch directory")?,
+        })
+    }
+
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The C sources of what is measured.
+    pub fn sources(&self) -> PathBuf {
+        self.ctx.root.join("benches")
+    }
+}
+
+/// Measures both in turn, so that what drifts meets both alike.
+pub fn interleave(
+    rounds: usize,
+    mut theirs: impl FnMut() -> Result<f64>,
+    mut ours: impl FnMut() -> Result<f64>,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        a.push(theirs()?);
+        b.push(ours()?);
+    }
+    Ok((a, b))
+}
+
+/// How many threads wanted to run during the last minute.
+pub fn load() -> Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg").context("cannot read the machine's load")?;
+    text.split(' ').next().and_then(|first| first.parse().ok()).context("/proc/loadavg is odd")
+}

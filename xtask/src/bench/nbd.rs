@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `nbd`: random reads, by fio, of a disk that the storage daemon exports from an IOThread.
+
+use std::fs::{self, File};
+use std::io::{Read, copy};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use duct::cmd;
+use serde::Deserialize;
+
+use super::daemon::Daemon;
+use super::lab::{Lab, load};
+use super::row::{Draft, Goal, Kind, Rival, Row};
+use crate::cmd::read;
+
+const DEPTHS: [u32; 2] = [1, 32];
+const ROUNDS: usize = 7;
+const SECONDS: u32 = 1;
+/// Small enough to stay in memory: the event loop is measured, not the disk.
+const DISK_BYTES: u64 = 64 << 20;
+
+/// What one run of fio gives.
+struct Reads {
+    per_second: f64,
+    cpu_micros_each: f64,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    jobs: Vec<Job>,
+}
+
+#[derive(Deserialize)]
+struct Job {
+    error: i32,
+    read: JobReads,
+}
+
+#[derive(Deserialize)]
+struct JobReads {
+    iops: f64,
+    total_ios: f64,
+}
+
+pub fn run(lab: &Lab) -> Result<Vec<Row>> {
+    let disk = lab.scratch().join("disk");
+    copy(&mut File::open("/dev/urandom")?.take(DISK_BYTES), &mut File::create(&disk)?)
+        .context("cannot make a disk to read from")?;
+    let theirs = Daemon::start(&lab.base, &disk, lab.scratch().join("c"))?;
+    let ours = Daemon::start(&lab.tip, &disk, lab.scratch().join("rust"))?;
+    let mut rows = Vec::new();
+    for depth in DEPTHS {
+        rows.extend(at_depth(lab, depth, &theirs, &ours)?);
+    }
+    Ok(rows)
+}
+
+fn at_depth(lab: &Lab, depth: u32, theirs: &Daemon, ours: &Daemon) -> Result<[Row; 2]> {
+    let load = load()?;
+    let (mut c, mut rust) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        c.push(read_randomly(lab, depth, theirs)?);
+        rust.push(read_randomly(lab, depth, ours)?);
+    }
+    let column = |reads: &[Reads], of: fn(&Reads) -> f64| reads.iter().map(of).collect();
+    let row = |what: &str, unit, goal, of: fn(&Reads) -> f64| {
+        let case = format!("{what}, depth {depth}");
+        Draft { bench: "nbd", case, unit, kind: Kind::Time, goal }.against(
+            load,
+            Rival::PlainC,
+            column(&c, of),
+            column(&rust, of),
+        )
+    };
+    Ok([
+        row("random reads", "1/s", Goal::RatioAtLeast(0.98), |reads| reads.per_second)?,
+        row("CPU of the daemon per read", "µs", Goal::None, |reads| reads.cpu_micros_each)?,
+    ])
+}
+
+fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon) -> Result<Reads> {
+    let out = lab.scratch().join("fio.json");
+    let before = daemon.cpu_seconds()?;
+    let words = [
+        "--name=read",
+        "--ioengine=nbd",
+        &format!("--uri={}", daemon.uri()),
+        "--rw=randread",
+        "--bs=4k",
+        &format!("--iodepth={depth}"),
+        "--time_based",
+        &format!("--runtime={SECONDS}"),
+        "--output-format=json",
+        &format!("--output={}", out.display()),
+    ];
+    read(&cmd("fio", words).dir(lab.scratch()))?;
+    let cpu = daemon.cpu_seconds()? - before;
+    let reads = parse(&out)?;
+    Ok(Reads { per_second: reads.iops, cpu_micros_each: cpu * 1e6 / reads.total_ios })
+}
+
+fn parse(path: &Path) -> Result<JobReads> {
+    let text = fs::read_to_string(path).context("fio left no result")?;
+    reads_of(&text)
+}
+
+fn reads_of(text: &str) -> Result<JobReads> {
+    let output: Output = serde_json::from_str(text).context("fio's result")?;
+    let job = output.jobs.into_iter().next().context("fio ran no job")?;
+    ensure!(job.error == 0 && job.read.total_ios > 0.0, "fio could not read ({})", job.error);
+    Ok(job.read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(error: i32, ios: u32) -> String {
+        format!(
+            r#"{{"jobs": [{{"error": {error}, "read": {{"iops": 4500.25, "total_ios": {ios}}}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn reads_are_taken_from_the_job() {
+        let reads = reads_of(&result(0, 9005)).unwrap();
+        assert_eq!((reads.iops, reads.total_ios), (4500.25, 9005.0));
+    }
+
+    #[test]
+    fn a_job_that_read_nothing_is_no_result() {
+        assert!(reads_of(&result(5, 9005)).is_err());
+        assert!(reads_of(&result(0, 0)).is_err());
+        assert!(reads_of("{}").is_err());
+    }
+}

@@ -109,6 +109,7 @@ mod tests {
             dir: "/".into(),
             limit: std::time::Duration::from_secs(1),
             varies: false,
+            skip: None,
         };
         BTreeMap::from([("n".to_string(), test)])
     }

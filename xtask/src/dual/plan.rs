@@ -70,6 +70,8 @@ pub struct Test {
     pub limit: Duration,
     /// See [`Special::varies`].
     pub varies: bool,
+    /// Why it is not run, if so.
+    pub skip: Option<String>,
 }
 
 /// One entry of Meson's list.
@@ -96,24 +98,18 @@ impl Plan {
         meson.chain(["iotests"]).collect()
     }
 
-    /// What is not run, and why.
-    pub fn skipped(&self, scope: Scope) -> Vec<(&str, &str)> {
-        let left_out = |special: &&Special| special.only_full && scope != Scope::Full;
-        let skipped = self.special.iter().filter(left_out);
-        skipped.map(|special| (special.test.as_str(), special.reason.as_str())).collect()
-    }
-
     /// The tests that a build has.
     pub fn tests(&self, source: &Path, build: &Path, scope: Scope) -> Result<Vec<Test>> {
         let mut tests = self.meson(build)?;
         for (format, names) in &self.iotests.formats {
             tests.extend(names.iter().map(|name| self.iotest(source, build, format, name)));
         }
-        let skipped = self.skipped(scope);
-        tests.retain(|test| !skipped.iter().any(|(name, _)| *name == test.name));
         for test in &mut tests {
             for special in self.special.iter().filter(|special| special.test == test.name) {
                 test.varies |= special.varies;
+                if special.only_full && scope != Scope::Full {
+                    test.skip = Some(special.reason.clone());
+                }
                 let full = special.full_limit.filter(|_| scope == Scope::Full);
                 if let Some(limit) = full.or(special.limit) {
                     test.limit = Duration::from_secs(limit);
@@ -144,6 +140,7 @@ impl Plan {
                     dir: test.workdir.clone().unwrap_or_else(|| build.into()),
                     limit: Duration::from_secs(test.timeout),
                     varies: false,
+                    skip: None,
                 });
             }
         }
@@ -153,6 +150,7 @@ impl Plan {
     fn iotest(&self, source: &Path, build: &Path, format: &str, name: &str) -> Test {
         let python = build.join("pyvenv/bin/python3").display().to_string();
         let there = source.join("tests/qemu-iotests");
+        let exists = there.join(name).exists() || there.join("tests").join(name).exists();
         let built = build.join("tests/qemu-iotests").display().to_string();
         let check = there.join("check").display().to_string();
         let there = there.display().to_string();
@@ -176,6 +174,7 @@ impl Plan {
             dir: build.into(),
             limit: Duration::from_secs(self.iotests.limit),
             varies: false,
+            skip: (!exists).then(|| "this QEMU has no such test".into()),
         }
     }
 }

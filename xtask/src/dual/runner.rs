@@ -152,6 +152,7 @@ mod tests {
             dir: "/".into(),
             limit: Duration::from_secs_f64(limit),
             varies: false,
+            skip: None,
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Suites<'a> {
     sides: &'a [Side],
     records: &'a Path,
     tests: Vec<BTreeMap<String, Test>>,
+    /// What is not run, and why.
+    pub skipped: BTreeMap<String, String>,
     first: Vec<BTreeMap<String, Run>>,
 }
 
@@ -46,16 +48,24 @@ impl<'a> Suites<'a> {
         records: &'a Path,
     ) -> Result<Suites<'a>> {
         let mut tests = Vec::new();
+        let mut skipped = BTreeMap::new();
         for side in sides {
             let mut own = BTreeMap::new();
             for test in plan.tests(&side.source, &side.build, scope)? {
-                if only.is_none_or(|only| only == test.suite) {
-                    own.insert(test.name.clone(), test);
+                if only.is_some_and(|only| only != test.suite) {
+                    continue;
                 }
+                match &test.skip {
+                    Some(reason) => skipped.insert(test.name.clone(), reason.clone()),
+                    None => {
+                        own.insert(test.name.clone(), test);
+                        None
+                    }
+                };
             }
             tests.push(own);
         }
-        let mut suites = Suites { ctx, sides, records, tests, first: Vec::new() };
+        let mut suites = Suites { ctx, sides, records, tests, skipped, first: Vec::new() };
         let cache = Cache::new(records.join("cache"), &sides[0].build, &suites.tests[0])?;
         let kept = cache.load();
         if !kept.is_empty() {

@@ -6,6 +6,7 @@
 //! let bad = -1 | "text" | null          a list; 0..300 counts
 //! session NAME: PROGRAM ARGUMENTS       starts a program, quoted as for a shell
 //! session NAME (nofile=N): ...          with a limit on open files
+//! session NAME (may end): ...           the program may end before the last step
 //! {"execute": ...}                      sent as it stands, right or wrong
 //! hmp info iothreads                    the same by human-monitor-command
 //! await DEVICE_DELETED                  goes on when the event has come
@@ -22,6 +23,8 @@ use anyhow::{Context, Result, bail, ensure};
 pub struct Session {
     pub name: String,
     pub nofile: Option<u64>,
+    /// It is no mistake in the script if the program ends before the last step.
+    pub may_end: bool,
     pub program: String,
     pub args: Vec<String>,
     pub steps: Vec<Step>,
@@ -84,14 +87,20 @@ fn list(items: &str) -> Vec<String> {
 
 fn session(rest: &str) -> Result<Session> {
     let (head, command) = rest.split_once(": ").context("no colon after the name")?;
-    let (name, nofile) = match head.split_once(" (nofile=") {
-        Some((name, limit)) => (name, Some(limit.trim_end_matches(')').parse()?)),
-        None => (head, None),
-    };
+    let (name, options) = head.split_once(" (").unwrap_or((head, ""));
+    let (mut nofile, mut may_end) = (None, false);
+    for option in options.trim_end_matches(')').split(", ").filter(|option| !option.is_empty()) {
+        match option.strip_prefix("nofile=") {
+            Some(limit) => nofile = Some(limit.parse()?),
+            None if option == "may end" => may_end = true,
+            None => bail!("unknown option {option}"),
+        }
+    }
     let mut words = shlex::split(command).context("a quote is not closed")?.into_iter();
     Ok(Session {
         name: name.to_string(),
         nofile,
+        may_end,
         program: words.next().context("no program")?,
         args: words.collect(),
         steps: Vec::new(),
@@ -148,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_session_has_its_words_and_its_limit() {
-        let sessions = parse("session a b (nofile=64): prog -x '{\"a\": 1}'\n").unwrap();
+        let sessions = parse("session a b (nofile=64, may end): prog -x '{\"a\": 1}'\n").unwrap();
         assert_eq!(sessions[0].name, "a b");
-        assert_eq!(sessions[0].nofile, Some(64));
+        assert_eq!((sessions[0].nofile, sessions[0].may_end), (Some(64), true));
         assert_eq!(sessions[0].program, "prog");
         assert_eq!(sessions[0].args, ["-x", "{\"a\": 1}"]);
     }
@@ -182,7 +191,12 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_line() {
-        for text in ["{\"no\": \"session\"}", "session s: p\nwhat", "session s: p\nfor x:\n  {}"] {
+        for text in [
+            "{\"no\": \"session\"}",
+            "session s (x): p",
+            "session s: p\nwhat",
+            "session s: p\nfor x:\n  {}",
+        ] {
             let error = format!("{:#}", parse(text).unwrap_err());
             assert!(error.contains("line "), "{error}");
         }

@@ -120,6 +120,7 @@ fn say(session: &Session, line: &mut Line, talk: &mut Talk) -> Result<()> {
                 line.send(text);
                 match line.reply(talk)? {
                     Some(reply) => talk.exchanges.push((text.clone(), reply)),
+                    None if session.may_end => return Ok(()),
                     None => bail!("ended instead of an answer to {text}"),
                 }
             }

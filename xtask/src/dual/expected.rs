@@ -4,7 +4,7 @@
 //! An entry explains a difference if both sides are equal once it has taken away what it says is
 //! only on one of them. An entry that explains nothing any more is a failure of its own.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
 
@@ -83,6 +83,16 @@ fn entry(raw: Raw) -> Result<Entry> {
         reason: raw.reason,
         commit: raw.commit,
     })
+}
+
+/// Whether each entry belongs to a commit of the whole series `subjects` that may bring one;
+/// those in `pure` may not.
+pub fn sound(entries: &[Entry], subjects: &[String], pure: &[String]) -> Result<()> {
+    for Entry { name, commit, .. } in entries {
+        ensure!(subjects.contains(commit), "{name}: the series has no commit {commit:?}");
+        ensure!(!pure.contains(commit), "{name}: {commit:?} may bring no difference");
+    }
+    Ok(())
 }
 
 /// Holds the entries for one check against the differences that it found.
@@ -186,6 +196,15 @@ mod tests {
     fn before_its_commit_a_difference_is_not_explained() {
         let seen = difference("live: query-iothreads", "{}", r#"{, "holders": []}"#);
         assert_eq!(run(vec![seen], &["an earlier commit"]).unexplained.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_needs_a_commit_that_may_bring_it() {
+        let entries = parse(LIST).unwrap();
+        let series = ["qapi: holders".to_string(), "the switch".to_string()];
+        assert!(sound(&entries, &series, &series[1..]).is_ok());
+        assert!(sound(&entries, &series, &series).is_err());
+        assert!(sound(&entries, &series[1..], &[]).is_err());
     }
 
     #[test]

@@ -89,6 +89,11 @@ fn check_only(
         plan.suites().join(", "),
         SCRIPTS.map(|(name, _)| name).join(", ")
     );
+    if let Some(tip) = sides.iter().find(|side| side.name == Point::Tip.to_string()) {
+        report.pass("dual: the list of differences", || {
+            expected::sound(&place.entries, &tip.subjects, &tip.pure)
+        });
+    }
     for (name, least) in scripts {
         place.converse(report, sides, name, *least);
     }

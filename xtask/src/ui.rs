@@ -127,7 +127,8 @@ impl Gauge {
     }
 
     fn estimate(&self, done: u64, total: u64) -> String {
-        if done == 0 || total < done {
+        // The first steps say little about the others.
+        if done * 20 < total || total < done {
             return String::new();
         }
         let left = self.start.elapsed().as_secs_f64() * (total - done) as f64 / done as f64;

@@ -61,7 +61,7 @@ pub fn not_root(ctx: &Ctx) -> Result<Outcome> {
 pub fn disk_full(ctx: &Ctx) -> Result<Outcome> {
     let sandbox = Sandbox::new(ctx)?;
     let cache = sandbox.path("cache");
-    if !succeeds(&cmd!("mount", "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", &cache)) {
+    if !succeeds(&cmd!("mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", &cache)) {
         return Ok(Outcome::Skipped("only root can mount a small file system".into()));
     }
     let setup = sandbox.xtask(&["setup"]);

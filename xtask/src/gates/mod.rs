@@ -15,6 +15,7 @@ use duct::cmd;
 use crate::build::Built;
 use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
+use crate::lock;
 use crate::report::Report;
 
 /// The one object that cargo makes, relative to the build directory.
@@ -37,6 +38,11 @@ pub fn quick(ctx: &Ctx, built: &Built, report: &mut Report) {
 
 /// Changes files and builds again; the work tree is as before afterwards.
 pub fn slow(ctx: &Ctx, built: &Built, report: &mut Report) {
+    // Nobody else may build in there, or put the tree back, meanwhile.
+    let _lock = match lock::acquire(ctx, &built.source.with_extension("lock")) {
+        Ok(lock) => lock,
+        Err(error) => return report.pass("gates that rebuild", || Err(error)),
+    };
     report
         .pass("gate: a touched Rust file rebuilds the library only", || rebuild::rust(ctx, built));
     report.pass("gate: a touched QEMU header rebuilds its users and the library", || {

@@ -34,7 +34,9 @@ pub fn import(ctx: &Ctx, from: &Path) -> Result<Base> {
     git.drop_stale_lock()?;
     git.run(["add", "--all"])?;
     // The tree's own .gitignore hides downloaded subprojects, which the build needs.
-    git.run(["add", "--force", "subprojects"])?;
+    if base.join("subprojects").is_dir() {
+        git.run(["add", "--force", "subprojects"])?;
+    }
     git.run(["rm", "--quiet", "--cached", "--ignore-unmatch", "subprojects/qemu-iothread"])?;
     if !git.succeeds(["diff", "--cached", "--quiet"]) {
         let message = format!("QEMU {version} from {}", from.display());

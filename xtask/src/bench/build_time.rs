@@ -70,12 +70,17 @@ fn redirected(listed: &str, target: &Path) -> Result<Vec<String>> {
 }
 
 fn after_edits(lab: &Lab) -> Result<Vec<f64>> {
-    let series = Series::open(lab.ctx, &lab.ctx.tree)?;
     // Keeps others from building here until all is as it was.
-    let tree = worktree::at(lab.ctx, &series, Point::Tip)?;
+    let _ours = if lab.given {
+        None
+    } else {
+        let series = Series::open(lab.ctx, &lab.ctx.tree)?;
+        Some(worktree::at(lab.ctx, &series, Point::Tip)?)
+    };
+    let tree = lab.tip.parent().context("a build directory without a tree")?;
     let copy = lab.scratch().join("crate");
     copy_crate(&lab.ctx.root, &copy)?;
-    let swapped = Swapped::new(tree.dir().join("subprojects/qemu-iothread"), &copy)?;
+    let swapped = Swapped::new(tree.join("subprojects/qemu-iothread"), &copy)?;
     build(lab)?;
     let seconds = (0..EDIT_ROUNDS).map(|round| {
         edit(&copy, round)?;

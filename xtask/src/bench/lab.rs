@@ -18,19 +18,21 @@ pub struct Lab<'a> {
     pub base: PathBuf,
     /// QEMU with the library.
     pub tip: PathBuf,
+    /// Whether the user named them.
+    pub given: bool,
     scratch: TempDir,
 }
 
 impl Lab<'_> {
-    /// Builds both, as `cargo xtask build` does.
-    pub fn new(ctx: &Ctx) -> Result<Lab<'_>> {
-        let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default);
-        Ok(Lab {
-            ctx,
-            base: build(Point::Base)?.build,
-            tip: build(Point::Tip)?.build,
-            scratch: tempfile::tempdir().context("cannot make a scratch directory")?,
-        })
+    /// Builds both, as `cargo xtask build` does, unless they are `given`.
+    pub fn new<'a>(ctx: &'a Ctx, given: Option<&[PathBuf]>) -> Result<Lab<'a>> {
+        let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default).map(|b| b.build);
+        let (base, tip) = match given {
+            Some([base, tip]) => (base.canonicalize()?, tip.canonicalize()?),
+            _ => (build(Point::Base)?, build(Point::Tip)?),
+        };
+        let scratch = tempfile::tempdir().context("cannot make a scratch directory")?;
+        Ok(Lab { ctx, base, tip, given: given.is_some(), scratch })
     }
 
     pub fn scratch(&self) -> &Path {

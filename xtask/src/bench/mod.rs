@@ -55,7 +55,7 @@ struct Record<'a> {
 pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
     let chosen = choose(args.name.as_deref())?;
     setup::extra(ctx, PACKAGES)?;
-    let lab = Lab::new(ctx)?;
+    let lab = Lab::new(ctx, args.builds.as_deref())?;
     let host = Host::of(&lab)?;
     let mut rows = Vec::new();
     for (name, bench) in chosen {

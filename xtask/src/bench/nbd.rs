@@ -49,6 +49,10 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
         .context("cannot make a disk to read from")?;
     let theirs = Daemon::start(&lab.base, &disk, lab.scratch().join("c"))?;
     let ours = Daemon::start(&lab.tip, &disk, lab.scratch().join("rust"))?;
+    for daemon in [&theirs, &ours] {
+        // The first reads fetch the disk into memory.
+        read_randomly(lab, 32, daemon)?;
+    }
     let mut rows = Vec::new();
     for depth in DEPTHS {
         rows.extend(at_depth(lab, depth, &theirs, &ours)?);

@@ -48,10 +48,12 @@ pub struct Row {
     pub rust: Sample,
     #[serde(flatten)]
     pub compared: Option<Compared>,
-    /// `None` without a goal.
-    pub met: Option<bool>,
     /// The machine's load when it began.
     pub load: f64,
+    /// It was timed while the machine had other work, and proves nothing.
+    pub noisy: bool,
+    /// `None` without a goal, and of what is noisy.
+    pub met: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,8 +61,12 @@ pub struct Compared {
     pub rival: Rival,
     #[serde(rename = "rival_sample")]
     pub sample: Sample,
+    /// The median of the ratios of each round.
     pub ratio: f64,
 }
+
+/// Above this load, what was timed had company.
+const QUIET: f64 = 1.0;
 
 /// A row in the making: the values as they come.
 pub struct Draft {
@@ -76,20 +82,21 @@ impl Draft {
         self.finish(load, rust, None)
     }
 
+    /// The two were measured in turn, round by round.
     pub fn against(self, load: f64, rival: Rival, theirs: Vec<f64>, rust: Vec<f64>) -> Result<Row> {
+        let ratios = rust.iter().zip(&theirs).map(|(rust, theirs)| rust / theirs).collect();
+        let ratio = Sample::of(ratios).context("nothing was measured")?.median;
         let sample = Sample::of(theirs).context("nothing was measured")?;
-        self.finish(load, rust, Some((rival, sample)))
+        self.finish(load, rust, Some(Compared { rival, sample, ratio }))
     }
 
-    fn finish(self, load: f64, rust: Vec<f64>, rival: Option<(Rival, Sample)>) -> Result<Row> {
+    fn finish(self, load: f64, rust: Vec<f64>, compared: Option<Compared>) -> Result<Row> {
         let rust = Sample::of(rust).context("nothing was measured")?;
-        let compared = rival.map(|(rival, sample)| {
-            let ratio = rust.median / sample.median;
-            Compared { rival, sample, ratio }
-        });
-        let met = self.goal.met(rust.median, compared.as_ref().map(|c| c.ratio));
         let Draft { bench, case, unit, kind, goal } = self;
-        Ok(Row { bench, case, unit, kind, goal, rust, compared, met, load })
+        let noisy = kind == Kind::Time && load > QUIET;
+        let met = goal.met(rust.median, compared.as_ref().map(|compared| compared.ratio));
+        let met = met.filter(|_| !noisy);
+        Ok(Row { bench, case, unit, kind, goal, rust, compared, load, noisy, met })
     }
 }
 
@@ -130,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_is_met_or_missed_by_the_ratio_of_medians() {
+    fn a_goal_is_met_or_missed_by_the_ratio() {
         let row = |goal, rust| {
             draft(goal).against(0.0, Rival::PlainC, vec![100.0], vec![rust]).unwrap().met
         };
@@ -138,6 +145,26 @@ mod tests {
         assert_eq!(row(Goal::RatioAtMost(1.02), 103.0), Some(false));
         assert_eq!(row(Goal::RatioAtLeast(0.98), 97.0), Some(false));
         assert_eq!(row(Goal::None, 1.0), None);
+    }
+
+    #[test]
+    fn rounds_are_compared_one_by_one() {
+        // The machine became twice as fast, and both alike.
+        let (theirs, rust) = (vec![10.0, 10.0, 20.0], vec![10.0, 20.0, 20.0]);
+        let row = draft(Goal::None).against(0.0, Rival::PlainC, theirs, rust).unwrap();
+        assert_eq!(row.compared.unwrap().ratio, 1.0);
+    }
+
+    #[test]
+    fn time_on_a_busy_machine_has_no_verdict() {
+        let row = |kind, load| {
+            let draft = Draft { kind, ..draft(Goal::AtMost(1.0)) };
+            let row = draft.alone(load, vec![2.0]).unwrap();
+            (row.noisy, row.met)
+        };
+        assert_eq!(row(Kind::Time, 3.0), (true, None));
+        assert_eq!(row(Kind::Time, 0.5), (false, Some(false)));
+        assert_eq!(row(Kind::Count, 3.0), (false, Some(false)));
     }
 
     #[test]

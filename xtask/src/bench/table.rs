@@ -3,10 +3,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::row::{Kind, Rival, Row};
-
-/// Above this, what was timed had company.
-const QUIET: f64 = 1.0;
+use super::row::{Rival, Row};
 
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
@@ -33,17 +30,16 @@ fn cells(row: &Row) -> [String; 9] {
     let spread = if spread == 0.0 { String::new() } else { format!("{:.1} %", spread * 100.0) };
     let goal = row.goal.to_string();
     let (bench, case, unit) = (row.bench.to_string(), row.case.clone(), row.unit.to_string());
-    [bench, case, unit, theirs, number(row.rust.median), ratio, spread, goal, verdict(row)]
+    [bench, case, unit, theirs, number(row.rust.median), ratio, spread, goal, verdict(row).into()]
 }
 
-fn verdict(row: &Row) -> String {
-    let met = match row.met {
+fn verdict(row: &Row) -> &'static str {
+    match row.met {
+        _ if row.noisy => "noisy",
         None => "",
         Some(true) => "met",
         Some(false) => "missed",
-    };
-    let noisy = if row.kind == Kind::Time && row.load > QUIET { "noisy" } else { "" };
-    [met, noisy].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Four figures or the whole number, whichever says more.
@@ -55,7 +51,6 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::{Draft, Goal};
     use super::*;
 
     #[test]
@@ -65,17 +60,5 @@ mod tests {
         assert_eq!(number(31.0), "31");
         assert_eq!(number(2.345), "2.35");
         assert_eq!(number(100.0), "100");
-    }
-
-    #[test]
-    fn time_on_a_busy_machine_is_marked() {
-        let row = |kind, load| {
-            let goal = Goal::AtMost(1.0);
-            let draft = Draft { bench: "b", case: "c".into(), unit: "s", kind, goal };
-            verdict(&draft.alone(load, vec![2.0]).unwrap())
-        };
-        assert_eq!(row(Kind::Time, 3.0), "missed, noisy");
-        assert_eq!(row(Kind::Time, 0.5), "missed");
-        assert_eq!(row(Kind::Count, 3.0), "missed");
     }
 }

@@ -98,8 +98,8 @@ pub unsafe fn set_base_params(
     }
 }
 
-/// Whether the calling thread runs `ctx`.
+/// Whether the calling thread runs `ctx`, if there is one.
 pub fn is_current(ctx: *mut qemu::AioContext) -> bool {
     // SAFETY: no precondition.
-    unsafe { qemu::qemu_get_current_aio_context() == ctx }
+    !ctx.is_null() && unsafe { qemu::qemu_get_current_aio_context() == ctx }
 }

@@ -3,6 +3,8 @@
 
 mod cargo;
 mod flavors;
+mod oldrust;
+mod secondrust;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -45,7 +47,7 @@ pub enum Part {
     Rebuild,
     /// Machines and trees that lack something
     BadInput,
-    /// The other ways to build
+    /// The other ways to build, the older Rust among them
     Flavors,
 }
 
@@ -101,13 +103,19 @@ fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &m
                 report.check("each commit of v10.0", reason);
             }
         }
-        (Part::Flavors, _) => flavors::checks(ctx, report),
         // Without a build, that it failed is all there is to say.
         (_, None) => (),
         (Part::Tip, Some(tip)) => at_tip(ctx, tip, report),
         (Part::Dual, Some(tip)) => compare(ctx, level, tip, report),
         (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
         (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),
+        (Part::Flavors, Some(tip)) => {
+            oldrust::check(ctx, tip, report);
+            report.pass("link beside another Rust library with its own std", || {
+                secondrust::check(ctx, tip)
+            });
+            flavors::checks(ctx, report);
+        }
     }
 }
 

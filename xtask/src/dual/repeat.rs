@@ -55,6 +55,7 @@ impl Repeats {
 
     /// Writes down what is a difference and what is chance.
     pub fn settle(&self, name: &str, into: &mut Compared) {
+        let said = into.differences.len() + into.notes.len();
         for (part, judgement) in self.judgements() {
             let (base, series) = (tally(&self.base, part), tally(&self.series, part));
             if judgement == Judgement::Different {
@@ -65,11 +66,15 @@ impl Repeats {
                 });
             } else if base != series || base.len() > 1 {
                 into.notes.push(format!(
-                    "varies on both sides: {name}: {part}: plain C {}; series {}",
+                    "varies by chance: {name}: {part}: plain C {}; series {}",
                     words(&base),
                     words(&series)
                 ));
             }
+        }
+        if into.differences.len() + into.notes.len() == said {
+            let runs = self.base.len();
+            into.notes.push(format!("equal in {runs} more runs on each side: {name}"));
         }
     }
 }
@@ -131,7 +136,8 @@ mod tests {
     #[test]
     fn a_first_run_by_chance_leaves_nothing() {
         let compared = settled(&repeats(&["pass"; 5], &["pass"; 5]));
-        assert!(compared.differences.is_empty() && compared.notes.is_empty());
+        assert!(compared.differences.is_empty());
+        assert_eq!(compared.notes, ["equal in 5 more runs on each side: t"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::worktree;
 
 const OBJECT: &str = "subprojects/qemu-iothread/qemu_iothread.o";
 const PROGRAMS: &[&str] = &["qemu-system-x86_64", "storage-daemon/qemu-storage-daemon", "qemu-nbd"];
+const EDITED: &str = "src/lib.rs";
 const COLD_ROUNDS: usize = 1;
 const EDIT_ROUNDS: usize = 3;
 /// What the build has no use for, or what would never end.
@@ -96,10 +97,10 @@ fn after_edits(lab: &Lab) -> Result<Vec<f64>> {
         Ok(seconds)
     });
     let seconds = seconds.collect::<Result<Vec<_>>>();
-    drop(swapped);
-    // Programs that contain the edit are nobody else's business.
-    touch(&lab.ctx.root.join("src/lib.rs"))?;
+    // Cargo goes by times: what it last saw has to be the crate as it is.
+    fs::write(copy.join(EDITED), fs::read(lab.ctx.root.join(EDITED))?)?;
     build(lab)?;
+    drop(swapped);
     seconds
 }
 
@@ -113,13 +114,8 @@ fn modified(lab: &Lab) -> Result<Vec<std::time::SystemTime>> {
 }
 
 fn edit(copy: &Path, round: usize) -> Result<()> {
-    let mut file = OpenOptions::new().append(true).open(copy.join("src/lib.rs"))?;
+    let mut file = OpenOptions::new().append(true).open(copy.join(EDITED))?;
     writeln!(file, "#[used]\nstatic EDIT_{round}: usize = {round};")?;
-    Ok(())
-}
-
-fn touch(file: &Path) -> Result<()> {
-    OpenOptions::new().append(true).open(file)?.set_modified(std::time::SystemTime::now())?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ const TAIL_LINES: usize = 30;
 
 /// What a short program prints on stdout; its stderr becomes part of the error.
 pub fn read(expression: &Expression) -> Result<String> {
+    interrupt::check()?;
     let output = in_own_group(expression)
         .stdin_null()
         .stdout_capture()
@@ -97,6 +98,7 @@ impl Step {
 
     /// Runs it; a failure carries the end of the output and the log's path.
     pub fn run(self, ctx: &Ctx) -> Result<Done> {
+        interrupt::check()?;
         let start = Instant::now();
         let path = ctx.ui.log_path(&self.log_name);
         if let Some(dir) = path.parent() {
@@ -114,7 +116,6 @@ impl Step {
             }
             Err(error) => {
                 gauge.failed(seconds);
-                interrupt::exit_if_interrupted();
                 let text = fs::read(&path).unwrap_or_default();
                 let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);
                 Err(anyhow!(

@@ -6,7 +6,7 @@ use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -35,6 +35,12 @@ pub fn install() -> Result<()> {
         }
     })
     .context("cannot watch for Ctrl-C")
+}
+
+/// Fails after an interrupt, so that nothing new is begun and temporary files are swept.
+pub fn check() -> Result<()> {
+    ensure!(!SEEN.load(Ordering::SeqCst), "interrupted");
+    Ok(())
 }
 
 /// Ends with code 130 if an interrupt is what made the last step fail.

@@ -13,6 +13,7 @@ use super::sandbox::{Ended, run};
 use crate::build::Built;
 use crate::cmd::succeeds;
 use crate::ctx::Ctx;
+use crate::lock;
 use crate::setup;
 
 /// As little of QEMU as has the library in it.
@@ -82,6 +83,7 @@ pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {
 }
 
 pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let _lock = lock::acquire(ctx, &tip.source.with_extension("lock"))?;
     let link = tip.source.join("subprojects/qemu-iothread");
     let points_to = fs::read_link(&link).context("the crate is not linked into the tree")?;
     fs::remove_file(&link)?;

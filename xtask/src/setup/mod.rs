@@ -64,7 +64,8 @@ fn survey(ctx: &Ctx) -> Result<Vec<Need>> {
     let mut needs = vec![
         Need {
             what: "host packages".into(),
-            missing: packages::missing(packages::HOST)?.map(|names| format!("missing: {}", names.join(" "))),
+            missing: packages::missing(packages::HOST)?
+                .map(|names| format!("missing: {}", names.join(" "))),
         },
         Need {
             what: "pinned tools (a Python venv)".into(),

@@ -153,6 +153,7 @@ fn dsc_in(dir: &Path) -> Option<PathBuf> {
 
 /// The source package of a version, from the cache or else from Debian; the path of its `.dsc`.
 fn fetch(ctx: &Ctx, version: Version) -> Result<PathBuf> {
+    let _lock = lock::acquire(ctx, &ctx.cache.join("src.lock"))?;
     if let Some(dsc) = cached(ctx, version) {
         return Ok(dsc);
     }

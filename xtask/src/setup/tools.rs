@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cmd::{Step, read, succeeds};
 use crate::ctx::Ctx;
+use crate::lock;
 
 /// Debian's own interpreter: the one that the package python3-venv serves.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
@@ -29,6 +30,10 @@ pub fn ensure(ctx: &Ctx) -> Result<PathBuf> {
         bail!(
             "the pinned Python tools are missing and --no-install was given; run cargo xtask setup"
         );
+    }
+    let _lock = lock::acquire(ctx, &ctx.cache.join("venv.lock"))?;
+    if is_usable(&venv) {
+        return Ok(interpreter(&venv));
     }
     let make = cmd!(SYSTEM_PYTHON, "-m", "venv", "--clear", &venv);
     Step::new("Python venv for QEMU's configure", "venv", make).run(ctx)?;

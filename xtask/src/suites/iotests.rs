@@ -12,7 +12,7 @@ use crate::cmd::Step;
 use crate::ctx::Ctx;
 
 /// Runs the named iotests on qcow2; a test that fails is a result, not an error.
-pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[&str]) -> Result<Vec<TestResult>> {
+pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -22,7 +22,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[&str]) -> Result<Vec<T
     let python = build.join("pyvenv/bin/python3");
     let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get()).to_string();
     let options = ["./check", "-tap", "-j", &jobs, "-qcow2"];
-    let words = options.into_iter().chain(names.iter().copied());
+    let words = options.into_iter().chain(names.iter().map(String::as_str));
     let check = cmd(&python, words)
         .dir(build.join("tests/qemu-iotests"))
         .env("TEST_DIR", images.path())

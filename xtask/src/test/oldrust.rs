@@ -12,6 +12,7 @@ use duct::cmd;
 use crate::build::Built;
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
+use crate::lock;
 use crate::report::{Outcome, Report};
 
 const RELEASE: &str = "1.85";
@@ -39,7 +40,8 @@ pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
 
 fn rustc(ctx: &Ctx) -> Result<Option<PathBuf>> {
     let dir = ctx.cache.join(format!("rustc-{RELEASE}"));
-    if !dir.exists() {
+    let _lock = lock::acquire(ctx, &ctx.cache.join("rustc.lock"))?;
+    if !dir.join("usr/bin/rustc").exists() {
         let found = PACKAGES.iter().find_map(|names| Some((names, version_of(names[0])?)));
         let Some((names, version)) = found.filter(|_| ctx.may_install) else {
             return Ok(None);
@@ -47,6 +49,7 @@ fn rustc(ctx: &Ctx) -> Result<Option<PathBuf>> {
         fs::create_dir_all(&ctx.cache)?;
         let fresh = tempfile::tempdir_in(&ctx.cache).context("cannot make a directory")?;
         unpack(ctx, names, &version, fresh.path())?;
+        let _ = fs::remove_dir_all(&dir);
         fs::rename(fresh.keep(), &dir).context("cannot put the compiler in place")?;
     }
     let rustc = dir.join("usr/bin/rustc");

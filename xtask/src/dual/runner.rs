@@ -48,8 +48,7 @@ pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>
         for _ in 0..workers {
             threads.spawn(|| {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let run = run(job);
-                    interrupt::exit_if_interrupted();
+                    let run = interrupt::check().and_then(|()| run(job));
                     if let Ok(mut done) = done.lock() {
                         done.push(run);
                         progress(done.len());
@@ -58,6 +57,8 @@ pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>
             });
         }
     });
+    // What was cut short is no result.
+    interrupt::check()?;
     let done = done.into_inner().map_err(|_| anyhow!("a test runner panicked"))?;
     done.into_iter().collect()
 }

@@ -30,6 +30,11 @@ fn part(line: &str) -> Option<(String, String)> {
     if let Some(reason) = line.strip_prefix("Bail out!") {
         return Some(("(bail out)".into(), reason.trim().into()));
     }
+    if let Some(reason) = line.strip_prefix("1..0") {
+        let reason = reason.trim_start_matches([' ', '#']);
+        let reason = if reason.is_empty() { "SKIP nothing to run" } else { reason };
+        return Some(("(all)".into(), reason.into()));
+    }
     let (good, rest) = match line.strip_prefix("not ok ") {
         Some(rest) => (false, rest),
         None => (true, line.strip_prefix("ok ")?),
@@ -89,6 +94,14 @@ mod tests {
             read("ok 1 x\nnot ok 2 x\n"),
             pairs(&[("(end)", "exit code 0"), ("x", "pass"), ("x (2)", "FAIL")])
         );
+    }
+
+    #[test]
+    fn a_program_may_have_nothing_to_run() {
+        let all = |reason: &str| Some(("(all)".to_string(), reason.to_string()));
+        assert_eq!(part("1..0"), all("SKIP nothing to run"));
+        assert_eq!(part("1..0 # SKIP no KVM"), all("SKIP no KVM"));
+        assert_eq!(part("1..3"), None);
     }
 
     #[test]

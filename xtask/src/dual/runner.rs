@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::plan::Test;
 use super::tap::{self, Results};
@@ -74,6 +75,7 @@ fn run(job: &Job) -> Result<Run> {
     if let Some(reason) = not_run(scratch.path()) {
         text = text.replace("# SKIP", &format!("# SKIP {reason}"));
     }
+    sweep(scratch);
     Ok(Run {
         side: job.side,
         suite: test.suite.clone(),
@@ -81,6 +83,16 @@ fn run(job: &Job) -> Result<Run> {
         results: tap::results(&text, &end),
         seconds: start.elapsed().as_secs_f64(),
     })
+}
+
+/// A program that was just killed may still make a file in the directory that goes.
+fn sweep(scratch: TempDir) {
+    let path = scratch.path().to_path_buf();
+    if scratch.close().is_err() {
+        sleep(Duration::from_millis(500));
+        // What is left even now is no reason to lose a result.
+        let _ = fs::remove_dir_all(path);
+    }
 }
 
 /// Why an iotest did not run: it says so in a file beside its images.

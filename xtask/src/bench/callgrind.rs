@@ -24,22 +24,42 @@ pub struct Repeated {
 
 impl Repeated {
     pub fn instructions(&self, lab: &Lab, program: &Path, args: &[&str]) -> Result<f64> {
+        self.of(|count| {
+            let profile = Profile::new(lab)?;
+            let mut words = vec!["--signal=KILL".to_string(), LIMIT_SECONDS.into()];
+            words.extend(profile.wrapper());
+            words.extend([program.display().to_string(), count.to_string()]);
+            words.extend(args.iter().map(|arg| arg.to_string()));
+            read(&cmd("timeout", words))?;
+            profile.total()
+        })
+    }
+
+    /// The same of whatever `run` counts when told to repeat so often.
+    pub fn of(&self, mut run: impl FnMut(u32) -> Result<f64>) -> Result<f64> {
         ensure!(self.few < self.many, "nothing to measure");
-        let few = instructions(lab, program, self.few, args)?;
-        let many = instructions(lab, program, self.many, args)?;
+        let (few, many) = (run(self.few)?, run(self.many)?);
         Ok((many - few) / f64::from(self.many - self.few))
     }
 }
 
-fn instructions(lab: &Lab, program: &Path, count: u32, args: &[&str]) -> Result<f64> {
-    let profile = NamedTempFile::new_in(lab.scratch()).context("cannot make a file")?;
-    let out = format!("--callgrind-out-file={}", profile.path().display());
-    let words = ["--signal=KILL", LIMIT_SECONDS, "valgrind", "--quiet", "--tool=callgrind", &out];
-    let count = count.to_string();
-    let words = words.iter().map(|word| word.to_string());
-    let words = words.chain([program.display().to_string(), count]);
-    read(&cmd("timeout", words.chain(args.iter().map(|arg| arg.to_string()))))?;
-    total(&fs::read_to_string(profile.path()).context("valgrind left no counts")?)
+/// What valgrind leaves when the program that it wraps has ended.
+pub struct Profile(NamedTempFile);
+
+impl Profile {
+    pub fn new(lab: &Lab) -> Result<Profile> {
+        NamedTempFile::new_in(lab.scratch()).map(Profile).context("cannot make a file")
+    }
+
+    /// The words before a program to have it counted.
+    pub fn wrapper(&self) -> Vec<String> {
+        let out = format!("--callgrind-out-file={}", self.0.path().display());
+        vec!["valgrind".into(), "--quiet".into(), "--tool=callgrind".into(), out]
+    }
+
+    pub fn total(&self) -> Result<f64> {
+        total(&fs::read_to_string(self.0.path()).context("valgrind left no counts")?)
+    }
 }
 
 /// The line `totals: N` of a profile.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use duct::{Handle, cmd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::cmd::in_own_group;
 use crate::interrupt::Watched;
@@ -24,23 +26,40 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Returns when it takes connections. `socket` must be a short path.
-    pub fn start(build: &Path, disk: &Path, socket: PathBuf) -> Result<Daemon> {
+    /// Returns when it takes connections. `wrapper` are words before the program, `disk` says what
+    /// is exported, `socket` must be a short path.
+    pub fn start(
+        build: &Path,
+        wrapper: &[String],
+        iothread: &str,
+        disk: &str,
+        socket: PathBuf,
+    ) -> Result<Daemon> {
         let program = build.join("storage-daemon/qemu-storage-daemon");
-        let file = format!("driver=file,node-name=disk,read-only=on,filename={}", disk.display());
+        let iothread = format!("iothread,id=t0,{iothread}");
+        let disk = format!("node-name=disk,read-only=on,{disk}");
         let server = format!("addr.type=unix,addr.path={}", socket.display());
         let export = format!("type=nbd,id=export,node-name=disk,name={EXPORT},iothread=t0");
-        let options = ["--object", "iothread,id=t0", "--blockdev", &file];
+        let options = ["--object", &iothread, "--blockdev", &disk];
         let options = options.into_iter().chain(["--nbd-server", &server, "--export", &export]);
         // The kernel ends it should we be killed.
         let words = ["--pdeathsig", "KILL", "--"].into_iter().map(String::from);
-        let words = words.chain([program.display().to_string()]).chain(options.map(String::from));
-        let daemon = cmd("setpriv", words).stdin_null().stdout_null().stderr_capture().unchecked();
+        let words = words.chain(wrapper.iter().cloned()).chain([program.display().to_string()]);
+        let daemon = cmd("setpriv", words.chain(options.map(String::from)));
+        let daemon = daemon.stdin_null().stdout_null().stderr_capture().unchecked();
         let handle = in_own_group(&daemon).start().context("cannot start the storage daemon")?;
         let pid = *handle.pids().first().context("the storage daemon has no process id")?;
         let daemon = Daemon { handle, pid, socket, _watched: Watched::new(pid) };
         daemon.wait_until_up()?;
         Ok(daemon)
+    }
+
+    /// Asks it to end, and waits until all that it leaves behind is written.
+    pub fn end(self) -> Result<()> {
+        kill(Pid::from_raw(self.pid as i32), Signal::SIGTERM).context("cannot end the daemon")?;
+        let output = self.handle.wait()?;
+        ensure!(output.status.success(), "the storage daemon ended with {}", output.status);
+        Ok(())
     }
 
     fn wait_until_up(&self) -> Result<()> {

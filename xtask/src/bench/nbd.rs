@@ -9,14 +9,21 @@ use anyhow::{Context, Result, ensure};
 use duct::cmd;
 use serde::Deserialize;
 
+use super::callgrind::{Profile, Repeated};
 use super::daemon::Daemon;
-use super::lab::{Lab, load};
+use super::lab::{Lab, interleave, load};
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
 
 const DEPTHS: [u32; 2] = [1, 32];
 const ROUNDS: usize = 7;
 const SECONDS: u32 = 1;
+const COUNTED: Repeated = Repeated { few: 500, many: 3000 };
+const COUNTED_ROUNDS: usize = 5;
+const LIMIT_SECONDS: &str = "120";
+/// QEMU's default; a thread that polls executes as many instructions as there is time.
+const POLLING: &str = "poll-max-ns=32768";
+const NO_POLLING: &str = "poll-max-ns=0";
 /// Small enough to stay in memory: the event loop is measured, not the disk.
 const DISK_BYTES: u64 = 64 << 20;
 
@@ -47,15 +54,20 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let disk = lab.scratch().join("disk");
     copy(&mut File::open("/dev/urandom")?.take(DISK_BYTES), &mut File::create(&disk)?)
         .context("cannot make a disk to read from")?;
-    let theirs = Daemon::start(&lab.base, &disk, lab.scratch().join("c"))?;
-    let ours = Daemon::start(&lab.tip, &disk, lab.scratch().join("rust"))?;
+    let disk = format!("driver=file,filename={}", disk.display());
+    let start = |build, name| Daemon::start(build, &[], POLLING, &disk, lab.scratch().join(name));
+    let (theirs, ours) = (start(&lab.base, "c")?, start(&lab.tip, "rust")?);
     for daemon in [&theirs, &ours] {
         // The first reads fetch the disk into memory.
-        read_randomly(lab, 32, daemon)?;
+        read_randomly(lab, 32, daemon, &for_a_time())?;
     }
     let mut rows = Vec::new();
     for depth in DEPTHS {
         rows.extend(at_depth(lab, depth, &theirs, &ours)?);
+    }
+    drop((theirs, ours));
+    for depth in DEPTHS {
+        rows.push(counted(lab, depth)?);
     }
     Ok(rows)
 }
@@ -64,8 +76,8 @@ fn at_depth(lab: &Lab, depth: u32, theirs: &Daemon, ours: &Daemon) -> Result<[Ro
     let load = load()?;
     let (mut c, mut rust) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        c.push(read_randomly(lab, depth, theirs)?);
-        rust.push(read_randomly(lab, depth, ours)?);
+        c.push(read_randomly(lab, depth, theirs, &for_a_time())?);
+        rust.push(read_randomly(lab, depth, ours, &for_a_time())?);
     }
     let column = |reads: &[Reads], of: fn(&Reads) -> f64| reads.iter().map(of).collect();
     let row = |what: &str, unit, goal, of: fn(&Reads) -> f64| {
@@ -83,7 +95,50 @@ fn at_depth(lab: &Lab, depth: u32, theirs: &Daemon, ours: &Daemon) -> Result<[Ro
     ])
 }
 
-fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon) -> Result<Reads> {
+/// Under valgrind, of a disk that answers by itself: what is counted is the daemon's own work. How
+/// much of a request has come when the daemon looks depends on the moment, and so does the count:
+/// it serves to see a change for the worse, not to prove a goal.
+fn counted(lab: &Lab, depth: u32) -> Result<Row> {
+    let load = load()?;
+    let preload = preload(lab)?;
+    let instructions = |build: &Path| {
+        COUNTED.of(|reads| {
+            let profile = Profile::new(lab)?;
+            let mut wrapper = vec!["env".to_string(), preload.clone()];
+            wrapper.extend(profile.wrapper());
+            let disk = format!("driver=null-co,read-zeroes=on,size={DISK_BYTES}");
+            let socket = lab.scratch().join("counted");
+            let daemon = Daemon::start(build, &wrapper, NO_POLLING, &disk, socket)?;
+            read_randomly(lab, depth, &daemon, &[format!("--number_ios={reads}")])?;
+            daemon.end()?;
+            profile.total()
+        })
+    };
+    let measured =
+        interleave(COUNTED_ROUNDS, || instructions(&lab.base), || instructions(&lab.tip))?;
+    let draft = Draft {
+        bench: "nbd",
+        case: format!("the daemon's work for a read, depth {depth}"),
+        unit: "instructions",
+        kind: Kind::Count,
+        goal: Goal::None,
+    };
+    draft.against(load, Rival::PlainC, measured.0, measured.1)
+}
+
+/// What makes the daemon do without io_uring, as valgrind needs it.
+fn preload(lab: &Lab) -> Result<String> {
+    let source = lab.sources().join("without_io_uring.c");
+    let library = lab.scratch().join("without_io_uring.so");
+    read(&cmd!("gcc", "-shared", "-fPIC", "-o", &library, source))?;
+    Ok(format!("LD_PRELOAD={}", library.display()))
+}
+
+fn for_a_time() -> [String; 2] {
+    ["--time_based".into(), format!("--runtime={SECONDS}")]
+}
+
+fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon, until: &[String]) -> Result<Reads> {
     let out = lab.scratch().join("fio.json");
     let before = daemon.cpu_seconds()?;
     let words = [
@@ -93,12 +148,12 @@ fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon) -> Result<Reads> {
         "--rw=randread",
         "--bs=4k",
         &format!("--iodepth={depth}"),
-        "--time_based",
-        &format!("--runtime={SECONDS}"),
         "--output-format=json",
         &format!("--output={}", out.display()),
     ];
-    read(&cmd("fio", words).dir(lab.scratch()))?;
+    let words = words.iter().map(|word| word.to_string()).chain(until.iter().cloned());
+    let fio = ["--signal=KILL", LIMIT_SECONDS, "fio"].map(String::from).into_iter().chain(words);
+    read(&cmd("timeout", fio).dir(lab.scratch()))?;
     let cpu = daemon.cpu_seconds()? - before;
     let reads = parse(&out)?;
     Ok(Reads { per_second: reads.iops, cpu_micros_each: cpu * 1e6 / reads.total_ios })

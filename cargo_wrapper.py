@@ -23,8 +23,8 @@ RUST_CPUS = {
     'x86_64': 'x86_64',
 }
 
-# The oldest and the newest QEMU whose headers the library was built with.
-QEMU_VERSIONS = ((10, 0), (11, 1))
+# The oldest and the newest QEMU that the library was built and tested with.
+QEMU_VERSIONS = ((10, 0), (10, 2))
 
 # Where clang-sys looks for libclang, beside LIBCLANG_PATH and llvm-config.
 LIBCLANG_DIRS = (
@@ -48,11 +48,12 @@ def output_of(*command):
 
 def tool(name):
     """cargo and rustc, which CARGO and RUSTC in the environment may name."""
-    path = os.environ.get(name.upper(), name)
-    if not shutil.which(path):
+    path = shutil.which(os.environ.get(name.upper(), name))
+    if not path:
+        path = os.environ.get(name.upper(), name)
         raise Missing(f'{path} was not found. Install Rust (Debian: cargo, rustc; Fedora: '
                       f'cargo, rust; or rustup), or set {name.upper()} to its path.')
-    return path
+    return os.path.abspath(path)
 
 
 def numbers(version):
@@ -69,16 +70,22 @@ def check_rustc(args):
     return version
 
 
+def libclang_dirs():
+    """As clang-sys searches: what LIBCLANG_PATH names, and only that if it is set."""
+    named = os.environ.get('LIBCLANG_PATH')
+    if named:
+        return [named]
+    llvm_config = os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')
+    if shutil.which(llvm_config):
+        return [output_of(llvm_config, '--libdir').strip(), *LIBCLANG_DIRS]
+    return LIBCLANG_DIRS
+
+
 def libclang():
-    dirs = [os.environ.get('LIBCLANG_PATH', '')]
+    dirs = libclang_dirs()
     if os.path.isfile(dirs[0]):
         return dirs[0]
-    if shutil.which(os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')):
-        dirs.append(output_of(os.environ.get('LLVM_CONFIG_PATH', 'llvm-config'),
-                              '--libdir').strip())
-    if not dirs[0]:
-        dirs += LIBCLANG_DIRS
-    for folder in filter(None, dirs):
+    for folder in dirs:
         for name in LIBCLANG_NAMES:
             found = glob.glob(os.path.join(folder, name))
             if found:
@@ -98,6 +105,8 @@ def check_host(args):
     if args.host_cpu not in RUST_CPUS:
         raise Missing(f'qemu-iothread knows no Rust target for a host of type {args.host_cpu}; '
                       f'it serves {", ".join(RUST_CPUS)}.')
+    if args.host_cpu == 'ppc64' and args.host_endian == 'big':
+        raise Missing('qemu-iothread serves little-endian ppc64 hosts only.')
     if args.cfi == 'true':
         raise Missing('--enable-cfi traps on callbacks that are written in Rust, because rustc '
                       'gives them no CFI type. Configure with --disable-cfi.')
@@ -127,11 +136,13 @@ def rust_target(args):
 def check(args):
     check_host(args)
     check_qemu(args)
-    tool('cargo')
+    cargo = tool('cargo')
     version = check_rustc(args)
     clang = libclang()
     target = rust_target(args) or 'this machine'
     print(f'qemu-iothread: rustc {version} for {target}, libclang {clang}')
+    # What was checked is what builds, whatever the environment is by then.
+    print(f'CARGO={cargo}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}', sep='\n')
 
 
 def rustc_flags(args, object_path):
@@ -162,6 +173,12 @@ def cargo_command(args, object_path):
 
 def environment(args):
     env = dict(os.environ)
+    # Of those who configure cargo for all their projects: the object's place and
+    # its symbols depend on neither.
+    for name in ('CARGO_BUILD_TARGET', 'CARGO_ENCODED_RUSTFLAGS', 'RUSTFLAGS'):
+        env.pop(name, None)
+    # glib-sys looks whether glib is there; nothing is linked by what it finds.
+    env['PKG_CONFIG_ALLOW_CROSS'] = '1'
     env['QEMU_BUILD_DIR'] = str(args.qemu_build)
     env['QEMU_IOTHREAD_MESON'] = '1'
     env['CARGO_PROFILE_EMBED_DEBUG'] = args.debug_info
@@ -177,14 +194,26 @@ def copy_if_changed(source, target):
         shutil.copyfile(source, target)
 
 
+def run_cargo(command, args):
+    if subprocess.run(command, env=environment(args), check=False).returncode != 0:
+        raise Missing('cargo could not build qemu-iothread; its messages stand above.')
+
+
 def build(args):
+    for assignment in args.environment:
+        name, value = assignment.split('=', 1)
+        os.environ[name] = value
     args.target_dir.mkdir(parents=True, exist_ok=True)
     # Cargo does not write again what it takes for fresh, so each set of options
     # has an object of its own.
-    object_path = args.target_dir / f'{args.debug_info}-{args.optimization}.o'
-    result = subprocess.run(cargo_command(args, object_path), env=environment(args), check=False)
-    if result.returncode != 0:
-        raise Missing('cargo could not build qemu-iothread; its messages stand above.')
+    options = '-'.join([args.debug_info, args.optimization, *args.sanitizers.split(',')])
+    object_path = args.target_dir / f'{options.strip("-")}.o'
+    run_cargo(cargo_command(args, object_path), args)
+    if not object_path.exists():
+        run_cargo([tool('cargo'), 'clean', '--quiet', '--profile=embed', '--package=qemu-iothread',
+                   f'--target-dir={args.target_dir}',
+                   f'--manifest-path={args.crate / "Cargo.toml"}'], args)
+        run_cargo(cargo_command(args, object_path), args)
     copy_if_changed(object_path, args.output)
     profile_dir = args.target_dir / (rust_target(args) or '') / 'embed'
     depfile = (profile_dir / 'libqemu_iothread.d').read_text(encoding='utf-8')
@@ -204,18 +233,20 @@ def main():
     parser_check.set_defaults(run=check)
     parser_check.add_argument('--host-system', required=True)
     parser_check.add_argument('--host-cpu', required=True)
+    parser_check.add_argument('--host-endian', required=True)
     parser_check.add_argument('--pointer-size', type=int, required=True)
     parser_check.add_argument('--qemu-version', required=True)
     parser_check.add_argument('--cfi', required=True)
     parser_build.set_defaults(run=build)
     for option in ('--qemu-build', '--target-dir', '--output', '--depfile'):
         parser_build.add_argument(option, type=Path, required=True)
+    parser_build.add_argument('--environment', action='append', default=[], metavar='NAME=VALUE')
     parser_build.add_argument('--debug-info', required=True)
     parser_build.add_argument('--optimization', required=True)
     args = parser.parse_args()
     try:
         args.run(args)
-    except Missing as reason:
+    except (Missing, OSError) as reason:
         sys.exit(f'qemu-iothread: {reason}')
 
 

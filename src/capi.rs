@@ -45,8 +45,9 @@ pub unsafe extern "C" fn iothread_destroy(iothread: *mut IOThread) {
     unsafe { qemu::object_unparent(iothread.cast()) }
 }
 
-/// Returns: the IOThread's id, to be freed with g_free(); NULL once it was
-/// unparented.
+/// Get the IOThread's id. Main thread.
+///
+/// Returns: the id, to be freed with g_free(); NULL once it was unparented.
 #[no_mangle]
 pub unsafe extern "C" fn iothread_get_id(iothread: *mut IOThread) -> *mut c_char {
     // SAFETY: the C caller's word.
@@ -55,7 +56,7 @@ pub unsafe extern "C" fn iothread_get_id(iothread: *mut IOThread) -> *mut c_char
 
 /// Look an IOThread up by its QOM path or an unambiguous end of it.
 ///
-/// Main thread.
+/// Finds those that users created, not those of iothread_create(). Main thread.
 ///
 /// Returns: the IOThread, borrowed, or NULL.
 #[no_mangle]
@@ -100,8 +101,9 @@ pub unsafe extern "C" fn iothread_ref_and_get_aio_context(
     }
 }
 
-/// Returns: the IOThread's AioContext, which nothing keeps alive for the
-/// caller.
+/// Get the IOThread's AioContext without holding the IOThread. Any thread.
+///
+/// Returns: the context, which nothing keeps alive for the caller.
 #[no_mangle]
 pub unsafe extern "C" fn iothread_get_aio_context(iothread: *mut IOThread) -> *mut AioContext {
     // SAFETY: the C caller's word.

@@ -140,7 +140,7 @@ unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
 /// Completes the object: makes the event loop and starts the thread.
 unsafe extern "C" fn complete(base: *mut qemu::EventLoopBase, errp: Errp) {
     let this: *mut IOThread = base.cast();
-    // SAFETY: invariant of IOThread; the object has a parent already.
+    // SAFETY: invariant of IOThread. An object without a parent has no id.
     unsafe {
         let iothread = &*this;
         let id = object::id(base.cast());
@@ -194,9 +194,9 @@ unsafe extern "C" fn set_param(
         }
         if !in_range(value) {
             let (name, max) = (param.name.as_ptr(), i64::MAX);
-            let (file, function) = (c"class.rs".as_ptr(), c"set_param".as_ptr());
+            let (file, function) = (c"src/class.rs".as_ptr(), c"iothread_set_param".as_ptr());
             let text = c"%s value must be in range [0, %lld]".as_ptr();
-            qemu::error_setg_internal(errp, file, 0, function, text, name, max);
+            qemu::error_setg_internal(errp, file, line!() as i32, function, text, name, max);
             return;
         }
         (param.value)(iothread.params()).set(value);

@@ -18,7 +18,7 @@ use crate::sys::bindings as qemu;
 use crate::sys::error::Error;
 use crate::sys::glib::{GString, MainContext, MainLoop};
 
-/// The thread's name is this and the IOThread's id.
+/// What the thread's name has before the IOThread's id.
 const NAME_HEAD: &CStr = c"IO ";
 
 /// The event loop of one IOThread and the thread that runs it.
@@ -94,7 +94,7 @@ impl Worker {
     ///
     /// # Safety
     ///
-    /// `id` is a C string.
+    /// `id` is null or a C string.
     pub unsafe fn start(
         &self,
         id: *const c_char,
@@ -112,14 +112,14 @@ impl Worker {
 
     /// # Safety
     ///
-    /// `id` is a C string.
+    /// `id` is null or a C string.
     unsafe fn make_contexts(&self, id: *const c_char) -> Result<(), Error> {
         let ctx = AioContext::new()?;
         let context = MainContext::new();
         // SAFETY: the caller's word, and constants.
         let (name, source_name) = unsafe {
-            let name = GString::concat(NAME_HEAD.as_ptr(), id);
-            let source_name = GString::concat(name.as_ptr(), c" aio-context".as_ptr());
+            let name = GString::format(c"IO %s", id);
+            let source_name = GString::format(c"%s aio-context", name.as_ptr());
             (name, source_name)
         };
         ctx.attach_to(&context, &source_name);

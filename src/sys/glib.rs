@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! glib's main context and main loop, and strings that glib allocates.
 
-use core::ffi::c_char;
+use core::ffi::{c_char, CStr};
 use core::ptr::NonNull;
 
 use glib_sys as glib;
@@ -111,15 +111,14 @@ pub unsafe fn is_utf8(string: *const c_char) -> bool {
 pub struct GString(NonNull<c_char>);
 
 impl GString {
-    /// Two strings, one after the other.
+    /// `format` with `string` in the place of its `%s`; a null is shown as such.
     ///
     /// # Safety
     ///
-    /// Both are C strings.
-    pub unsafe fn concat(head: *const c_char, tail: *const c_char) -> Self {
-        let end = core::ptr::null_mut::<c_char>();
-        // SAFETY: the caller's word; only an empty list gives NULL.
-        unsafe { Self(NonNull::new_unchecked(glib::g_strconcat(head, tail, end))) }
+    /// `format` has one `%s` and nothing else; `string` is null or a C string.
+    pub unsafe fn format(format: &CStr, string: *const c_char) -> Self {
+        // SAFETY: the caller's word; glib ends the process rather than return NULL.
+        unsafe { Self(NonNull::new_unchecked(glib::g_strdup_printf(format.as_ptr(), string))) }
     }
 
     /// The string, borrowed.

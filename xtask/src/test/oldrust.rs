@@ -16,21 +16,20 @@ use crate::lock;
 use crate::report::{Outcome, Report};
 
 const RELEASE: &str = "1.85";
-/// The compiler, its library and the library's parts, as Debian 13 and Debian 12 call them.
-const PACKAGES: [[&str; 3]; 2] = [
-    ["rustc", "libstd-rust-dev", "libstd-rust-1.85"],
-    ["rustc-web", "libstd-rust-web-dev", "libstd-rust-web-1.85"],
-];
+/// The compiler and its library, as Debian 13 and Debian 12 call them.
+const PACKAGES: [[&str; 2]; 2] =
+    [["rustc", "libstd-rust-dev"], ["rustc-web", "libstd-rust-web-dev"]];
 
 pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.check(&format!("library built by Debian's rustc {RELEASE}"), || {
-        let Some(rustc) = rustc(ctx)? else {
+        let Some(old) = old_rust(ctx)? else {
             return Ok(Outcome::Skipped(format!("apt offers no rustc {RELEASE}")));
         };
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let build = cmd!(cargo, "build", "--locked", "--release", "--lib")
             .dir(&ctx.root)
-            .env("RUSTC", rustc)
+            .env("RUSTC", old.rustc)
+            .env("LD_LIBRARY_PATH", old.libraries)
             .env("QEMU_BUILD_DIR", &tip.build)
             .env("CARGO_TARGET_DIR", ctx.target.join("oldrust"));
         Step::new(format!("library by rustc {RELEASE}"), "oldrust", build).run(ctx)?;
@@ -38,7 +37,13 @@ pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
     });
 }
 
-fn rustc(ctx: &Ctx) -> Result<Option<PathBuf>> {
+struct OldRust {
+    rustc: PathBuf,
+    /// Where its own shared library lies: it looks in the machine's, where it is not installed.
+    libraries: PathBuf,
+}
+
+fn old_rust(ctx: &Ctx) -> Result<Option<OldRust>> {
     let dir = ctx.cache.join(format!("rustc-{RELEASE}"));
     let _lock = lock::acquire(ctx, &ctx.cache.join("rustc.lock"))?;
     if !dir.join("usr/bin/rustc").exists() {
@@ -53,9 +58,11 @@ fn rustc(ctx: &Ctx) -> Result<Option<PathBuf>> {
         fs::rename(fresh.keep(), &dir).context("cannot put the compiler in place")?;
     }
     let rustc = dir.join("usr/bin/rustc");
-    let says = read(&cmd!(&rustc, "--version"))?;
+    let multiarch = read(&cmd!("dpkg-architecture", "-qDEB_HOST_MULTIARCH"))?;
+    let libraries = dir.join("usr/lib").join(multiarch);
+    let says = read(&cmd!(&rustc, "--version").env("LD_LIBRARY_PATH", &libraries))?;
     ensure!(says.starts_with(&format!("rustc {RELEASE}.")), "{} says {says}", rustc.display());
-    Ok(Some(rustc))
+    Ok(Some(OldRust { rustc, libraries }))
 }
 
 /// The version of that release that apt offers.
@@ -66,10 +73,14 @@ fn version_of(package: &str) -> Option<String> {
 }
 
 fn unpack(ctx: &Ctx, names: &[&str], version: &str, to: &Path) -> Result<()> {
+    fs::create_dir_all(to.join("partial"))?;
+    let place = format!("Dir::Cache::archives={}/", to.display());
+    // With what they depend on and the machine lacks; nothing is installed, so nothing is locked.
+    let options = ["-o", &place, "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"];
+    let verb = ["--yes", "--download-only", "--no-install-recommends", "install"];
     let wanted = names.iter().map(|name| format!("{name}={version}"));
-    let words = ["download".to_string()].into_iter().chain(wanted);
-    Step::new(format!("rustc {RELEASE} of Debian"), "apt-rustc", cmd("apt-get", words).dir(to))
-        .run(ctx)?;
+    let words = options.iter().chain(&verb).map(|word| word.to_string()).chain(wanted);
+    Step::new(format!("rustc {RELEASE} of Debian"), "apt-rustc", cmd("apt-get", words)).run(ctx)?;
     for entry in fs::read_dir(to)?.flatten().map(|entry| entry.path()) {
         if entry.extension().is_some_and(|extension| extension == "deb") {
             read(&cmd!("dpkg-deb", "-x", &entry, to))?;

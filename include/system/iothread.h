@@ -49,15 +49,16 @@ void iothread_stop(IOThread *iothread);
 void iothread_destroy(IOThread *iothread);
 
 /**
- * Returns: the IOThread's id, to be freed with g_free(); NULL once it was
- * unparented.
+ * Get the IOThread's id. Main thread.
+ *
+ * Returns: the id, to be freed with g_free(); NULL once it was unparented.
  */
 char *iothread_get_id(IOThread *iothread);
 
 /**
  * Look an IOThread up by its QOM path or an unambiguous end of it.
  *
- * Main thread.
+ * Finds those that users created, not those of iothread_create(). Main thread.
  *
  * Returns: the IOThread, borrowed, or NULL.
  */
@@ -89,8 +90,9 @@ AioContext *iothread_ref_and_get_aio_context(IOThread *iothread,
                                              const char *holder);
 
 /**
- * Returns: the IOThread's AioContext, which nothing keeps alive for the
- * caller.
+ * Get the IOThread's AioContext without holding the IOThread. Any thread.
+ *
+ * Returns: the context, which nothing keeps alive for the caller.
  */
 AioContext *iothread_get_aio_context(IOThread *iothread);
 

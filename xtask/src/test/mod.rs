@@ -13,6 +13,7 @@ use crate::badinput;
 use crate::bisect::{self, suite::Extent};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
+use crate::demo;
 use crate::dual::{self, Scope, Side};
 use crate::flags;
 use crate::gates;
@@ -37,6 +38,8 @@ pub enum Part {
     Cargo,
     /// Symbols, dependencies, the IOThread's own tests at the tip
     Tip,
+    /// A Linux guest on the tip's IOThreads
+    Demo,
     /// checkpatch, the trees the series fits, the header
     Patches,
     /// The same suites on plain C and on the series
@@ -106,6 +109,9 @@ fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &m
         // Without a build, that it failed is all there is to say.
         (_, None) => (),
         (Part::Tip, Some(tip)) => at_tip(ctx, tip, report),
+        (Part::Demo, Some(_)) => {
+            report.pass("demo", || demo::run(ctx, &flags::Demo { at: Point::Tip }));
+        }
         (Part::Dual, Some(tip)) => compare(ctx, level, tip, report),
         (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
         (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),

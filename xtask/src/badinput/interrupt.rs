@@ -39,7 +39,7 @@ pub fn installing(ctx: &Ctx) -> Result<()> {
 }
 
 pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
-    let header = tip.source.join("include/system/event-loop-base.h");
+    let header = tip.source.join("include/qemu/error-report.h");
     File::options().append(true).open(&header)?.set_modified(std::time::SystemTime::now())?;
     let program = std::env::current_exe()?;
     let build = duct::cmd!(program, "build", "--at", "tip").dir(&ctx.root);

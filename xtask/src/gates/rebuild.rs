@@ -17,8 +17,8 @@ use crate::ctx::Ctx;
 const NOTHING: &str = "ninja: no work to do.";
 const VERSION_STEP: &str = "Generating qemu-version.h";
 const RUST_FILE: &str = "src/capi.rs";
-/// Few include it, the library's bindings among them.
-const HEADER: &str = "include/system/event-loop-base.h";
+/// Of those that the bindings are made from, the one that the fewest include.
+const HEADER: &str = "include/qemu/error-report.h";
 const SCHEMA: &str = "qapi/misc.json";
 
 /// QEMU asks git for its version at each run of ninja: that one step is nothing.

@@ -24,6 +24,7 @@ const SMALL: &[&str] =
 const SERVED: &[(&str, &str)] = &[
     ("--host-system", "linux"),
     ("--host-cpu", "x86_64"),
+    ("--host-endian", "little"),
     ("--pointer-size", "8"),
     ("--qemu-version", "10.2.2"),
     ("--cfi", "false"),

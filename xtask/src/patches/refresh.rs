@@ -72,8 +72,9 @@ fn write(ctx: &Ctx, series: &Series, git: &Git) -> Result<usize> {
         fs::rename(fresh.path().join(name), dir.join(name))
             .with_context(|| format!("cannot write {}", name.display()))?;
     }
-    let lines: Vec<_> = names.iter().map(|name| format!("{}\n", name.display())).collect();
-    fs::write(dir.join("series"), lines.concat()).context("cannot write the series file")?;
+    let lines: String = names.iter().map(|name| format!("{}\n", name.display())).collect();
+    let text = format!("# SPDX-License-Identifier: GPL-2.0-or-later\n{lines}");
+    fs::write(dir.join("series"), text).context("cannot write the series file")?;
     Ok(names.len())
 }
 

@@ -15,19 +15,23 @@ use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
 
 const NOTHING: &str = "ninja: no work to do.";
-const VERSION_STEP: &str = "Generating qemu-version.h";
+/// What QEMU's build does again though nothing has changed, with its own C as well: it asks git
+/// for its version at each run, and the first run after a clean build finds one output older than
+/// another of the same step.
+const ALWAYS: &[&str] = &["Generating qemu-version.h", "Generating tests/include/QAPI test"];
 const RUST_FILE: &str = "src/capi.rs";
 /// Of those that the bindings are made from, the one that the fewest include.
 const HEADER: &str = "include/qemu/error-report.h";
 const SCHEMA: &str = "qapi/misc.json";
 
-/// QEMU asks git for its version at each run of ninja: that one step is nothing.
 pub fn nothing(ctx: &Ctx, build: &Path) -> Result<()> {
     let text = read(&build::ninja(ctx, build, &[]))?;
-    let steps = text.lines().filter(|line| line.starts_with('[') && !line.contains(VERSION_STEP));
-    let steps: Vec<_> = steps.collect();
-    ensure!(steps.is_empty(), "ninja found work to do:\n{}", steps.join("\n"));
-    ensure!(text.contains(NOTHING) || text.contains(VERSION_STEP), "ninja told nothing: {text}");
+    let (all, work): (Vec<_>, Vec<_>) = text
+        .lines()
+        .filter(|line| line.starts_with('['))
+        .partition(|line| ALWAYS.iter().any(|step| line.contains(step)));
+    ensure!(work.is_empty(), "ninja found work to do:\n{}", work.join("\n"));
+    ensure!(text.contains(NOTHING) || !all.is_empty(), "ninja told nothing: {text}");
     Ok(())
 }
 

@@ -188,7 +188,7 @@ fn probe(bindings: &str) {
     let flat: String = bindings.split_whitespace().collect::<Vec<_>>().join(" ");
     let poll_params = flat.split("fn aio_context_set_poll_params").nth(1).unwrap_or_default();
     let poll_params = poll_params.split(';').next().unwrap_or_default();
-    if poll_params.contains("poll_weight") || poll_params.contains("weight:") {
+    if poll_params.contains("weight:") {
         println!("cargo::rustc-cfg=qemu_poll_weight");
     }
     let class_init = flat.split("pub class_init:").nth(1).unwrap_or_default();

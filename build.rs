@@ -196,6 +196,9 @@ fn probe(bindings: &str) {
     if class_init.contains("*const") {
         println!("cargo::rustc-cfg=qemu_const_class_data");
     }
+    if flat.contains("struct IOThreadHolder {") {
+        println!("cargo::rustc-cfg=qemu_holders");
+    }
 }
 
 /// An unchanged file keeps its time, so that nothing is compiled again for it.

@@ -65,6 +65,15 @@ pub unsafe extern "C" fn iothread_by_id(id: *const c_char) -> *mut IOThread {
     unsafe { class::find_by_path(id) }
 }
 
+/// Describe the IOThreads of iothread_create(), as query-iothreads does all
+/// others. Main thread.
+///
+/// Returns: the list, to be freed with qapi_free_IOThreadInfoList().
+#[no_mangle]
+pub extern "C" fn iothread_query_internal() -> *mut IOThreadInfoList {
+    query::describe_internal()
+}
+
 /// Hold an IOThread: record the user and keep the IOThread alive.
 ///
 /// The name @holder is copied. A name may be on record several times; each
@@ -143,5 +152,5 @@ pub extern "C" fn qemu_in_iothread() -> bool {
 /// cbindgen:ignore
 #[no_mangle]
 pub extern "C" fn qmp_query_iothreads(_errp: *mut *mut Error) -> *mut IOThreadInfoList {
-    query::describe_all()
+    query::describe_users()
 }

@@ -11,7 +11,7 @@ use core::ffi::{c_char, CStr};
 use crate::class::IOThread;
 use crate::fatal::misuse;
 use crate::sys::glib::is_utf8;
-use crate::sys::{aio, object};
+use crate::sys::{aio, object, trace};
 
 /// Puts `holder` on record and takes a reference for it; `call` is what C called.
 ///
@@ -24,6 +24,7 @@ pub unsafe fn hold(call: &'static CStr, iothread: *mut IOThread, holder: *const 
         let (iothread, name) = valid(call.as_ptr(), iothread, holder);
         iothread.holders().lock(|holders| holders.add(name));
         object::add_ref(iothread.object());
+        trace::hold(iothread.worker().id(), holder);
     }
 }
 
@@ -46,6 +47,7 @@ pub unsafe fn let_go(call: &'static CStr, iothread: *mut IOThread, holder: *cons
             let what = c"drops the last reference on the IOThread's own thread";
             misuse(call, iothread, holder, what);
         }
+        trace::let_go(iothread.worker().id(), holder);
         object::drop_ref(object);
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `query-iothreads`: one pass over the objects that users created.
+//! `query-iothreads`: one pass over the objects that users created, or over those
+//! that QEMU made for itself.
 //!
 //! Main thread, under the BQL where there is one.
 
@@ -24,14 +25,26 @@ pub unsafe fn copy_id(iothread: *mut IOThread) -> *mut c_char {
 
 /// Describes every IOThread that users created, in QOM's order. The caller frees
 /// the list.
-pub fn describe_all() -> *mut qemu::IOThreadInfoList {
+pub fn describe_users() -> *mut qemu::IOThreadInfoList {
+    // SAFETY: no precondition; QOM makes this root when it is first asked.
+    unsafe { describe_below(qemu::object_get_objects_root()) }
+}
+
+/// Describes every IOThread of [`create_internal`](crate::class::create_internal)
+/// alike.
+pub fn describe_internal() -> *mut qemu::IOThreadInfoList {
+    // SAFETY: as above.
+    unsafe { describe_below(qemu::object_get_internal_root()) }
+}
+
+/// # Safety
+///
+/// `root` is a live object.
+unsafe fn describe_below(root: *mut qemu::Object) -> *mut qemu::IOThreadInfoList {
     let mut head: *mut qemu::IOThreadInfoList = null_mut();
     let mut tail: *mut *mut qemu::IOThreadInfoList = &mut head;
-    // SAFETY: add_one() gets what it asks for.
-    unsafe {
-        let objects = qemu::object_get_objects_root();
-        qemu::object_child_foreach(objects, Some(add_one), (&raw mut tail).cast());
-    }
+    // SAFETY: the caller's word; add_one() gets what it asks for.
+    unsafe { qemu::object_child_foreach(root, Some(add_one), (&raw mut tail).cast()) };
     head
 }
 
@@ -75,5 +88,65 @@ unsafe fn describe(iothread: &IOThread, info: *mut qemu::IOThreadInfo) {
         (*info).poll_grow = params.grow.get();
         (*info).poll_shrink = params.shrink.get();
         (*info).aio_max_batch = (*iothread.base()).aio_max_batch;
+        #[cfg(qemu_holders)]
+        holders::describe(iothread, &raw mut (*info).holders);
+    }
+}
+
+/// What QMP's schema has from the commit on that shows holders.
+#[cfg(qemu_holders)]
+mod holders {
+    use super::*;
+    use crate::model::kind::{classify, Kind};
+
+    /// How the schema numbers what a holder is.
+    const fn number(kind: Kind) -> qemu::IOThreadHolderType {
+        match kind {
+            Kind::QomObject => qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE_QOM_OBJECT,
+            Kind::BlockExport => qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE_BLOCK_EXPORT,
+            Kind::BlockNode => qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE_BLOCK_NODE,
+            Kind::Monitor => qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE_MONITOR,
+            Kind::Other => qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE_OTHER,
+        }
+    }
+
+    // The schema has no kind that the library does not know, and each kind's
+    // member is one string.
+    const _: () = {
+        assert!(Kind::ALL.len() == qemu::IOThreadHolderType_IO_THREAD_HOLDER_TYPE__MAX as usize);
+        let string = size_of::<*mut c_char>();
+        assert!(size_of::<qemu::IOThreadHolderQomObject>() == string);
+        assert!(size_of::<qemu::IOThreadHolderBlockExport>() == string);
+        assert!(size_of::<qemu::IOThreadHolderBlockNode>() == string);
+        assert!(size_of::<qemu::IOThreadHolderMonitor>() == string);
+        assert!(size_of::<qemu::IOThreadHolderOther>() == string);
+    };
+
+    /// Lists the holders, first come first, each once.
+    ///
+    /// # Safety
+    ///
+    /// `tail` is a pointer of ours that the first link goes to.
+    pub unsafe fn describe(iothread: &IOThread, mut tail: *mut *mut qemu::IOThreadHolderList) {
+        iothread.holders().lock(|holders| {
+            holders.visit(|name, _| {
+                let (kind, from) = classify(name.to_bytes());
+                // SAFETY: the caller's word, and memory of ours; what is shown is
+                // the end of a C string. See the assertion above for the union.
+                unsafe {
+                    let holder: *mut qemu::IOThreadHolder =
+                        glib::g_malloc0(size_of::<qemu::IOThreadHolder>()).cast();
+                    let shown: *mut *mut c_char = (&raw mut (*holder).u).cast();
+                    (*holder).type_ = number(kind);
+                    *shown = glib::g_strdup(name.as_ptr().add(from));
+
+                    let link: *mut qemu::IOThreadHolderList =
+                        glib::g_malloc0(size_of::<qemu::IOThreadHolderList>()).cast();
+                    (*link).value = holder;
+                    *tail = link;
+                    tail = &raw mut (*link).next;
+                }
+            });
+        });
     }
 }

@@ -65,6 +65,14 @@ char *iothread_get_id(IOThread *iothread);
 IOThread *iothread_by_id(const char *id);
 
 /**
+ * Describe the IOThreads of iothread_create(), as query-iothreads does all
+ * others. Main thread.
+ *
+ * Returns: the list, to be freed with qapi_free_IOThreadInfoList().
+ */
+struct IOThreadInfoList *iothread_query_internal(void);
+
+/**
  * Hold an IOThread: record the user and keep the IOThread alive.
  *
  * The name @holder is copied. A name may be on record several times; each
@@ -118,5 +126,42 @@ GMainContext *iothread_get_g_main_context(IOThread *iothread);
  * loop's.
  */
 bool qemu_in_iothread(void);
+
+/*
+ * The name under which a holder of each kind is on record, to be freed with
+ * g_free().
+ */
+
+static inline char *iothread_holder_object(Object *obj)
+{
+    return object_get_canonical_path(obj);
+}
+
+/* The device that the user created: the transport, not the back end in it. */
+static inline char *iothread_holder_device(Object *dev)
+{
+    const char *name = object_get_canonical_path_component(dev);
+
+    if (!g_strcmp0(name, "virtio-backend") &&
+        object_dynamic_cast(dev->parent, "device")) {
+        dev = dev->parent;
+    }
+    return iothread_holder_object(dev);
+}
+
+static inline char *iothread_holder_export(const char *id)
+{
+    return g_strconcat("block-export:", id, NULL);
+}
+
+static inline char *iothread_holder_node(const char *node_name)
+{
+    return g_strconcat("block-node:", node_name, NULL);
+}
+
+static inline char *iothread_holder_monitor(const char *chardev)
+{
+    return g_strconcat("monitor:", chardev, NULL);
+}
 
 #endif  /* IOTHREAD_H */

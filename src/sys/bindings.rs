@@ -10,6 +10,9 @@
     reason = "generated"
 )]
 
+// Only where the schema has the enum of holders.
+#![allow(non_upper_case_globals, reason = "generated")]
+
 use glib_sys::GSource;
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

@@ -9,3 +9,4 @@ pub mod glib;
 pub mod object;
 pub mod qthread;
 pub mod records;
+pub mod trace;

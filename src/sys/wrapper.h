@@ -4,7 +4,11 @@
 #include "block/aio.h"
 #include "qapi/error.h"
 #include "qapi/qapi-builtin-visit.h"
+#if __has_include("qapi/qapi-types-iothread.h")
+#include "qapi/qapi-types-iothread.h"
+#else
 #include "qapi/qapi-types-misc.h"
+#endif
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"

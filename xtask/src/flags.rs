@@ -173,6 +173,12 @@ pub struct Patches {
 pub enum PatchesAction {
     /// checkpatch, `git am` on each supported version, header drift
     Check,
+    /// Print the header, or what it must be in a commit that has FILE in its place
+    Header {
+        /// A header that declares the functions that the commit has
+        #[arg(long, value_name = "FILE")]
+        like: Option<PathBuf>,
+    },
     /// Rewrite patches/ and the header from the branch in the tip's worktree
     Refresh {
         /// The work tree beside base to take the commits from

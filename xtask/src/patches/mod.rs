@@ -4,10 +4,14 @@
 mod check;
 mod refresh;
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 
 use crate::ctx::Ctx;
 use crate::flags::{self, PatchesAction};
+use crate::header;
 use crate::report::Report;
 use crate::version::Version;
 
@@ -22,6 +26,19 @@ pub fn run(ctx: &Ctx, args: &flags::Patches) -> Result<()> {
             }
             report.finish()
         }
+        PatchesAction::Header { like } => {
+            print!("{}", header(ctx, like.as_deref())?);
+            Ok(())
+        }
         PatchesAction::Refresh { branch } => refresh::refresh(ctx, branch),
     }
+}
+
+fn header(ctx: &Ctx, like: Option<&Path>) -> Result<String> {
+    let Some(like) = like else {
+        return header::generate(&ctx.root);
+    };
+    let step =
+        fs::read_to_string(like).with_context(|| format!("cannot read {}", like.display()))?;
+    header::generate_like(&ctx.root, &step)
 }

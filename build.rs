@@ -155,7 +155,9 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     for function in FUNCTIONS {
         builder = builder.allowlist_function(function);
     }
-    builder = builder.allowlist_var("QEMU_THREAD_JOINABLE");
+    builder = builder
+        .allowlist_var("QEMU_THREAD_JOINABLE")
+        .allowlist_var("IOTHREAD_REFUSES_OBJECT_DEL");
     for name in TYPES {
         builder = builder.allowlist_type(name);
     }
@@ -195,6 +197,9 @@ fn probe(bindings: &str) {
     let class_init = class_init.split('>').next().unwrap_or_default();
     if class_init.contains("*const") {
         println!("cargo::rustc-cfg=qemu_const_class_data");
+    }
+    if flat.contains("const IOTHREAD_REFUSES_OBJECT_DEL:") {
+        println!("cargo::rustc-cfg=qemu_refuses_object_del");
     }
     if flat.contains("struct IOThreadHolder {") {
         println!("cargo::rustc-cfg=qemu_holders");

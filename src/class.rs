@@ -102,6 +102,10 @@ unsafe extern "C" fn class_init(class: *mut qemu::ObjectClass, _data: ClassData)
     unsafe {
         (*base).init = Some(complete);
         (*base).update_params = Some(update_params);
+        #[cfg(qemu_refuses_object_del)]
+        {
+            (*base).can_be_deleted = Some(can_be_deleted);
+        }
         for param in &PARAMS {
             let opaque = ptr::from_ref(param).cast_mut().cast();
             let (name, int) = (param.name.as_ptr(), c"int".as_ptr());
@@ -162,6 +166,14 @@ unsafe extern "C" fn update_params(base: *mut qemu::EventLoopBase, errp: Errp) {
             propagate(errp, iothread.configure(ctx));
         }
     }
+}
+
+/// Whether `object-del` may take it from those who use it.
+#[cfg(qemu_refuses_object_del)]
+unsafe extern "C" fn can_be_deleted(base: *mut qemu::EventLoopBase) -> bool {
+    // SAFETY: invariant of IOThread.
+    let iothread = unsafe { &*base.cast::<IOThread>() };
+    iothread.holders().lock(|holders| holders.is_empty())
 }
 
 unsafe extern "C" fn get_param(

@@ -50,6 +50,10 @@ impl Store for Numbered {
         assert_eq!(self.number_of.remove(&name), Some(slot));
     }
 
+    fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     fn visit(&self, mut see: impl FnMut(&str, NonZeroU32)) {
         self.records.values().for_each(|(name, count)| see(name, *count));
     }

@@ -195,6 +195,9 @@ impl Store for Pairs {
     fn remove(&mut self, slot: usize) {
         self.0.remove(slot);
     }
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
     fn visit(&self, mut see: impl FnMut(&&'static str, NonZeroU32)) {
         self.0.iter().for_each(|(name, count)| see(name, *count));
     }

@@ -18,6 +18,9 @@
 
 #define TYPE_IOTHREAD "iothread"
 
+/* Nobody can delete an IOThread that has holders. */
+#define IOTHREAD_REFUSES_OBJECT_DEL 1
+
 typedef struct IOThread IOThread;
 
 DECLARE_INSTANCE_CHECKER(IOThread, IOTHREAD,

@@ -27,6 +27,8 @@ pub trait Store {
     fn set_count(&mut self, slot: &Self::Slot, count: NonZeroU32);
     /// Forgets the holder at `slot`.
     fn remove(&mut self, slot: Self::Slot);
+    /// Whether there is no record.
+    fn is_empty(&self) -> bool;
     /// Shows each holder once with its count, oldest first.
     fn visit(&self, see: impl FnMut(&Self::Name, NonZeroU32));
 }
@@ -76,6 +78,11 @@ impl<S: Store> Holders<S> {
         Ok(())
     }
 
+    /// Whether nobody is on record.
+    pub fn is_empty(&self) -> bool {
+        self.store.is_empty()
+    }
+
     /// Shows each holder once, with how often it is on record, oldest first.
     pub fn visit(&self, see: impl FnMut(&S::Name, NonZeroU32)) {
         self.store.visit(see);
@@ -113,6 +120,9 @@ mod tests {
         fn remove(&mut self, slot: usize) {
             self.0.remove(slot);
         }
+        fn is_empty(&self) -> bool {
+            self.0.is_empty()
+        }
         fn visit(&self, mut see: impl FnMut(&str, NonZeroU32)) {
             self.0.iter().for_each(|(name, count)| see(name, *count));
         }
@@ -144,6 +154,9 @@ mod tests {
         assert_eq!(shown(&holders), [("a".into(), 1), ("b".into(), 1)]);
         assert_eq!(holders.release("a"), Ok(()));
         assert_eq!(shown(&holders), [("b".into(), 1)]);
+        assert!(!holders.is_empty());
+        assert_eq!(holders.release("b"), Ok(()));
+        assert!(holders.is_empty());
     }
 
     #[test]

@@ -94,6 +94,10 @@ impl Store for Records {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.in_order.length == 0
+    }
+
     fn visit(&self, mut see: impl FnMut(&CStr, NonZeroU32)) {
         let mut link = self.in_order.head;
         while !link.is_null() {

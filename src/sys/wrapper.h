@@ -15,3 +15,4 @@
 #include "qemu/thread.h"
 #include "qom/object.h"
 #include "system/event-loop-base.h"
+#include "system/iothread.h"

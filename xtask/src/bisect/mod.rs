@@ -5,7 +5,7 @@
 mod search;
 pub mod suite;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use comfy_table::{Table, presets};
 
 use crate::build::{self, Flavor};
@@ -19,6 +19,11 @@ use crate::worktree;
 
 /// The work tree that walks through the series.
 const WORKTREE: &str = "bisect";
+
+/// A defect to be found, and the command that finds it.
+const PLANTED: &str = "tests/bisect/planted.patch";
+const PLANTED_SUBJECT: &str = "qemu-edid: a planted defect";
+const FAILS_IF_PLANTED: [&str; 3] = ["build/qemu-edid", "-o", "/dev/null"];
 
 /// What is known of one commit.
 struct Row {
@@ -40,8 +45,19 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
     if args.command.is_empty() {
         each_commit(ctx, &ctx.tree, first, last, suite::Extent::Quick)
     } else {
-        search::first_bad(ctx, &series, first, last, &args.command)
+        search::first_bad(ctx, &series, first, last, &args.command).map(drop)
     }
+}
+
+/// A test of the search itself: a defect planted in the middle of the series is found there.
+pub fn find_planted(ctx: &Ctx) -> Result<()> {
+    let mut series = Series::open(ctx, &ctx.tree)?;
+    let middle = series.patches.len() / 2;
+    series.patches.insert(middle, ctx.root.join(PLANTED));
+    let last = series.patches.len();
+    let found = search::first_bad(ctx, &series, 1, last, &FAILS_IF_PLANTED.map(String::from))?;
+    ensure!(found == PLANTED_SUBJECT, "the search names {found:?}, the defect is elsewhere");
+    Ok(())
 }
 
 /// Builds and tests the commits, prints the table, fails if one of them is not well.

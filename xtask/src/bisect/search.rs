@@ -20,13 +20,14 @@ use crate::worktree::{self, Worktree};
 const BUILD_AND_RUN: &str = r#"ninja -C build || exit 125; "$@""#;
 
 /// Bisects between the commit before `first`, which must be good, and `last`, which must be bad.
+/// The subject of the first bad one.
 pub fn first_bad(
     ctx: &Ctx,
     series: &Series,
     first: usize,
     last: usize,
     command: &[String],
-) -> Result<()> {
+) -> Result<String> {
     let host = setup::host(ctx)?;
     let before = first.saturating_sub(1);
     let good = built_at(ctx, &host, series, before)?;
@@ -52,7 +53,7 @@ pub fn first_bad(
     let found = text.lines().find_map(|line| line.strip_suffix(" is the first bad commit"));
     let found = found.with_context(|| format!("git names no commit, see {}", log.display()))?;
     println!("{}", git.read(["log", "-1", "--format=first bad commit: %H%n%s", found])?);
-    Ok(())
+    git.read(["log", "-1", "--format=%s", found])
 }
 
 fn built_at(ctx: &Ctx, host: &Host, series: &Series, depth: usize) -> Result<Worktree> {

@@ -41,6 +41,10 @@ pub const DISKS: [Disk; 3] = [
     Disk { name: "scsi", title: "virtio-scsi", threads: &["scsi0"], bus: Bus::Scsi },
 ];
 
+/// Plugged in while the guest runs, on an IOThread of its own.
+pub const HOT_DISK: Disk =
+    Disk { name: "hot", title: "virtio-blk, hot-plugged", threads: &["pool"], bus: Bus::Blk };
+
 /// An IOThread that serves nobody, to compare with.
 pub const IDLE_THREAD: &str = "idle";
 

@@ -15,6 +15,7 @@ mod kernel;
 mod lines;
 mod machine;
 mod modules;
+mod pool;
 mod process;
 mod qmp;
 mod table;
@@ -32,7 +33,7 @@ use crate::ctx::Ctx;
 use crate::flags;
 use crate::version::Point;
 use accel::Accel;
-use disks::{DISKS, Disk, IDLE_THREAD};
+use disks::{DISKS, Disk, HOT_DISK, IDLE_THREAD};
 use guest::Guest;
 use judge::{Evidence, Moved};
 use kernel::Kernel;
@@ -70,6 +71,13 @@ fn show(ctx: &Ctx, built: &Built, at: Point) -> Result<()> {
         evidence.push(exercise(&mut guest, disk)?);
     }
     let threads = IoThread::query(&mut guest.qmp)?;
+    // Before the tip, users come and go without a trace, or only some of them leave one.
+    let played = if at == Point::Tip {
+        ctx.ui.say(format!("{}: plugged in, used, unplugged ...", HOT_DISK.title));
+        Some(pool::play(&mut guest, dir.path())?)
+    } else {
+        None
+    };
     guest.power_off()?;
     // The images are open: what Ctrl-C finds from here on leaves nothing behind.
     drop(dir);
@@ -81,6 +89,11 @@ fn show(ctx: &Ctx, built: &Built, at: Point) -> Result<()> {
         seen.checked.verify_image(seen.disk, image)?;
     }
     println!("{}", table::of_disks(&evidence));
+    if let Some((scenes, seen)) = played {
+        seen.judge()?;
+        println!("an IOThread from a pool, as its users come and go:");
+        println!("{}", table::of_scenes(&scenes));
+    }
     Ok(())
 }
 

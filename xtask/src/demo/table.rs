@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::judge::Evidence;
+use super::pool::Scene;
 use super::threads::IoThread;
 
 fn table(header: Vec<String>) -> Table {
@@ -69,6 +70,20 @@ pub fn of_disks(evidence: &[Evidence]) -> Table {
         ]);
     }
     align_right(&mut table, 4..6);
+    table
+}
+
+/// What happened to an IOThread, and who held it afterwards.
+pub fn of_scenes(scenes: &[Scene]) -> Table {
+    let mut table = table(["", "QMP command", "its holders then"].map(Into::into).into());
+    for (number, scene) in (1..).zip(scenes) {
+        let holders = match scene.holders.as_deref() {
+            None => "-",
+            Some("") => "nobody",
+            Some(names) => names,
+        };
+        table.add_row([&number.to_string(), &scene.what, holders]);
+    }
     table
 }
 

@@ -44,8 +44,23 @@ impl Conversation {
     /// Holds it with another side; where that answers otherwise.
     pub fn differences(&self, side: &Side, records: &Path) -> Result<Vec<Difference>> {
         let talks = hold(&self.sessions, &self.name, side, records)?;
-        Ok(compare::conversations(&self.base, &talks))
+        let mut found = compare::conversations(&self.base, &talks);
+        for (session, talk) in self.sessions.iter().zip(&talks).filter(|(s, _)| s.hazard) {
+            found.extend(not_survived(&session.name, talk));
+        }
+        Ok(found)
     }
+}
+
+/// How a hazard shows that is not mended. No entry of the list can explain it away: the name of
+/// the difference does not begin with that of the session.
+fn not_survived(name: &str, talk: &Talk) -> Option<Difference> {
+    let well = talk.end == "exit code 0" && talk.gave_up.is_none() && talk.threads.is_empty();
+    (!well).then(|| Difference {
+        item: format!("must survive: {name}"),
+        base: "exit code 0, each thread as it should be".into(),
+        series: format!("{}, {}", talk.end, talk.threads.join(", ")),
+    })
 }
 
 fn hold(sessions: &[Session], name: &str, side: &Side, records: &Path) -> Result<Vec<Talk>> {

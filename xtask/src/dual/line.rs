@@ -66,18 +66,18 @@ impl Line {
         }
     }
 
-    /// Waits until so many events of this name have come.
-    pub fn events(&mut self, name: &str, count: usize, talk: &mut Talk) -> Result<()> {
+    /// Waits until so many events of this name have come; false if the output ended before.
+    pub fn events(&mut self, name: &str, count: usize, talk: &mut Talk) -> Result<bool> {
         let wanted = format!("\"event\": \"{name}\"");
         let come = |talk: &Talk| talk.events.iter().filter(|event| event.contains(&wanted)).count();
         while come(talk) < count {
             match self.next()? {
                 Some(line) if is_event(&line) => talk.events.push(line),
                 Some(line) => bail!("a reply while waiting for {name}: {line}"),
-                None => bail!("ended before {name}"),
+                None => return Ok(false),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Closes the program's input and takes down what it still prints.

@@ -41,8 +41,13 @@ use suites::Suites;
 pub use side::{Scope, Side};
 
 /// The scripts in `tests/dual/`, with the number of exchanges that each must have at least.
-const SCRIPTS: [(&str, usize); 4] =
-    [("system", 1000), ("devices", 180), ("storage-daemon", 200), ("commandline", 0)];
+const SCRIPTS: [(&str, usize); 5] = [
+    ("system", 1000),
+    ("devices", 180),
+    ("storage-daemon", 200),
+    ("commandline", 0),
+    ("hazards", 0),
+];
 
 /// A reply can be a hundred thousand characters; what differs is shown with so many around it.
 const AROUND: usize = 160;

@@ -21,7 +21,7 @@ use super::tap::{self, Results};
 use crate::interrupt::{self, Watched};
 
 /// Freed memory is overwritten, so that a use after free shows; the same byte on both sides.
-const PERTURB: &str = "165";
+pub const PERTURB: &str = "165";
 
 /// One test program of one side.
 pub struct Job<'a> {

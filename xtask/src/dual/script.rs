@@ -7,9 +7,11 @@
 //! session NAME: PROGRAM ARGUMENTS       starts a program, quoted as for a shell
 //! session NAME (nofile=N): ...          with a limit on open files
 //! session NAME (may end): ...           the program may end before the last step
+//! session NAME (hazard): ...            plain C may not survive it, the series must
 //! {"execute": ...}                      sent as it stands, right or wrong
 //! hmp info iothreads                    the same by human-monitor-command
 //! await DEVICE_DELETED                  goes on when the event has come
+//! threads 0 IO t0                       counts the threads of that name; a hazard demands so many
 //! for one, other:                       the indented lines for each pair; $one and $other stand for them
 //!   {"execute": ...}
 //! ```
@@ -25,6 +27,8 @@ pub struct Session {
     pub nofile: Option<u64>,
     /// It is no mistake in the script if the program ends before the last step.
     pub may_end: bool,
+    /// It shows a defect of plain C that the series mends.
+    pub hazard: bool,
     pub program: String,
     pub args: Vec<String>,
     pub steps: Vec<Step>,
@@ -36,6 +40,8 @@ pub enum Step {
     Send(String),
     /// The name of an event.
     Await(String),
+    /// How many threads should have a name, and which.
+    Threads(usize, String),
 }
 
 type Lists = BTreeMap<String, Vec<String>>;
@@ -88,11 +94,12 @@ fn list(items: &str) -> Vec<String> {
 fn session(rest: &str) -> Result<Session> {
     let (head, command) = rest.split_once(": ").context("no colon after the name")?;
     let (name, options) = head.split_once(" (").unwrap_or((head, ""));
-    let (mut nofile, mut may_end) = (None, false);
+    let (mut nofile, mut may_end, mut hazard) = (None, false, false);
     for option in options.trim_end_matches(')').split(", ").filter(|option| !option.is_empty()) {
         match option.strip_prefix("nofile=") {
             Some(limit) => nofile = Some(limit.parse()?),
             None if option == "may end" => may_end = true,
+            None if option == "hazard" => hazard = true,
             None => bail!("unknown option {option}"),
         }
     }
@@ -101,6 +108,7 @@ fn session(rest: &str) -> Result<Session> {
         name: name.to_string(),
         nofile,
         may_end,
+        hazard,
         program: words.next().context("no program")?,
         args: words.collect(),
         steps: Vec::new(),
@@ -117,6 +125,9 @@ fn step(line: &str) -> Result<Step> {
         )))
     } else if let Some(event) = line.strip_prefix("await ") {
         Ok(Step::Await(event.to_string()))
+    } else if let Some(rest) = line.strip_prefix("threads ") {
+        let (count, name) = rest.split_once(' ').context("a number and a name")?;
+        Ok(Step::Threads(count.parse()?, name.to_string()))
     } else {
         bail!("not a step")
     }
@@ -151,6 +162,7 @@ mod tests {
             .map(|step| match step {
                 Step::Send(line) => line,
                 Step::Await(event) => format!("await {event}"),
+                Step::Threads(count, name) => format!("{count} of {name}"),
             })
             .collect()
     }
@@ -190,11 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn a_hazard_counts_threads() {
+        let text = "session s (hazard): p\nthreads 1 IO t0\n";
+        assert!(parse(text).unwrap()[0].hazard);
+        assert_eq!(sent(text), ["1 of IO t0"]);
+    }
+
+    #[test]
     fn mistakes_name_their_line() {
         for text in [
             "{\"no\": \"session\"}",
             "session s (x): p",
             "session s: p\nwhat",
+            "session s: p\nthreads IO t0",
             "session s: p\nfor x:\n  {}",
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::line::{Line, PATIENCE};
+use super::runner::PERTURB;
 use super::script::{Session, Step};
 use crate::interrupt::Watched;
 
@@ -30,6 +32,8 @@ pub struct Talk {
     pub end: String,
     /// Why the session could not be held to its end, if so.
     pub gave_up: Option<String>,
+    /// Threads that should not be there, or should and are not.
+    pub threads: Vec<String>,
 }
 
 impl Talk {
@@ -77,7 +81,8 @@ pub fn hold(session: &Session, build: &Path) -> Result<Talk> {
     let _watched = Watched::new(child.id());
     let mut talk = Talk { name: session.name.clone(), ..Talk::default() };
     let mut line = Line::new(&mut child)?;
-    let said = say(session, &mut line, &mut talk).and_then(|()| line.hang_up(&mut talk));
+    let said =
+        say(session, child.id(), &mut line, &mut talk).and_then(|()| line.hang_up(&mut talk));
     let ended = said.and_then(|()| wait(&mut child));
     talk.end = match ended {
         Ok(status) => end(status),
@@ -103,11 +108,16 @@ fn command(session: &Session, build: &Path) -> Command {
     };
     words.extend(session.args.iter().map(Into::into));
     let mut command = Command::new(words.remove(0));
-    command.args(words).env("LC_ALL", "C").env_remove("G_MESSAGES_DEBUG");
+    command
+        .args(words)
+        .env("LC_ALL", "C")
+        .env("MALLOC_PERTURB_", PERTURB)
+        .env_remove("G_MESSAGES_DEBUG");
     command
 }
 
-fn say(session: &Session, line: &mut Line, talk: &mut Talk) -> Result<()> {
+fn say(session: &Session, pid: u32, line: &mut Line, talk: &mut Talk) -> Result<()> {
+    let may_end = session.may_end || session.hazard;
     if session.steps.is_empty() {
         return Ok(());
     }
@@ -120,18 +130,36 @@ fn say(session: &Session, line: &mut Line, talk: &mut Talk) -> Result<()> {
                 line.send(text);
                 match line.reply(talk)? {
                     Some(reply) => talk.exchanges.push((text.clone(), reply)),
-                    None if session.may_end => return Ok(()),
+                    None if may_end => return Ok(()),
                     None => bail!("ended instead of an answer to {text}"),
                 }
             }
             Step::Await(event) => {
                 let count = awaited.entry(event).or_insert(0);
                 *count += 1;
-                line.events(event, *count, talk)?;
+                match line.events(event, *count, talk)? {
+                    true => (),
+                    false if may_end => return Ok(()),
+                    false => bail!("ended before {event}"),
+                }
+            }
+            Step::Threads(wanted, name) => {
+                let count = count_threads(pid, name);
+                if count != *wanted {
+                    talk.threads.push(format!("{count} instead of {wanted} threads {name}"));
+                }
+                talk.exchanges.push((format!("threads {name}"), count.to_string()));
             }
         }
     }
     Ok(())
+}
+
+/// Those of the process that the kernel knows by this name.
+fn count_threads(pid: u32, name: &str) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|comm| comm.trim_end() == name).count()
 }
 
 fn wait(child: &mut Child) -> Result<ExitStatus> {

@@ -2,7 +2,9 @@
 //! `test`: everything that must pass, as one list of named checks.
 
 mod cargo;
+mod docs;
 mod flavors;
+mod libvirt;
 mod oldrust;
 mod secondrust;
 
@@ -44,12 +46,16 @@ pub enum Part {
     Patches,
     /// The same suites on plain C and on the series
     Dual,
+    /// A client that knows nothing of holders
+    Libvirt,
     /// Each commit of the series
     Commits,
     /// What is built again after a change
     Rebuild,
     /// Machines and trees that lack something
     BadInput,
+    /// QEMU's documentation at the tip
+    Docs,
     /// The other ways to build, the older Rust among them
     Flavors,
 }
@@ -58,7 +64,7 @@ impl Part {
     fn level(self) -> Level {
         match self {
             Part::Cargo | Part::Tip => Level::Quick,
-            Part::Flavors => Level::Full,
+            Part::Docs | Part::Flavors => Level::Full,
             _ => Level::Default,
         }
     }
@@ -101,9 +107,11 @@ fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &m
             each_commit(ctx, Version::V10_2, level, report);
             if level == Level::Full {
                 each_commit(ctx, Version::V10_0, level, report);
+                report.pass("a planted defect is found", || bisect::find_planted(ctx));
             } else {
-                let reason = || Ok(Outcome::Skipped("only in --full".into()));
-                report.check("each commit of v10.0", reason);
+                for name in ["each commit of v10.0", "a planted defect is found"] {
+                    report.check(name, || Ok(Outcome::Skipped("only in --full".into())));
+                }
             }
         }
         // Without a build, that it failed is all there is to say.
@@ -113,6 +121,12 @@ fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &m
             report.pass("demo", || demo::run(ctx, &flags::Demo { at: Point::Tip }));
         }
         (Part::Dual, Some(tip)) => compare(ctx, level, tip, report),
+        (Part::Libvirt, Some(tip)) => {
+            if let Some(base) = built(ctx, report, Point::Base) {
+                report.check("libvirt", || libvirt::check(ctx, &base, tip));
+            }
+        }
+        (Part::Docs, Some(tip)) => report.pass("documentation", || docs::check(ctx, tip)),
         (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
         (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),
         (Part::Flavors, Some(tip)) => {

@@ -16,6 +16,7 @@ mod header;
 mod interrupt;
 mod lock;
 mod patches;
+mod qemu;
 mod report;
 mod series;
 mod setup;

@@ -11,6 +11,7 @@ mod lab;
 mod lifecycle;
 mod nbd;
 mod plot;
+pub mod query;
 mod row;
 mod sample;
 mod table;
@@ -40,6 +41,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("lifecycle", lifecycle::run),
     ("wakeup", wakeup::run),
     ("holders", holders::run),
+    ("query", query::run),
     ("text", text::run),
     ("build-time", build_time::run),
 ];

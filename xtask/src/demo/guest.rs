@@ -7,10 +7,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lines::Lines;
 use super::machine::Machine;
-use super::process::Process;
-use super::qmp::Qmp;
+use crate::qemu::lines::Lines;
+use crate::qemu::process::Process;
+use crate::qemu::qmp::Qmp;
 
 const COMMAND_LIMIT: Duration = Duration::from_secs(90);
 const END_LIMIT: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ pub struct Guest {
 
 impl Guest {
     pub fn boot(machine: &Machine) -> Result<Guest> {
-        let process = Process::start(machine)?;
+        let process = Process::start(machine.command(), &machine.dir)?;
         let explained = process.explain();
         Guest::attach(machine, process)
             .map_err(|error| anyhow!("the guest does not boot: {error:#}{}", explained.tails()))

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::disks::{Checked, Disk};
-use super::qmp::Qmp;
 use super::threads::CpuTimes;
+use crate::qemu::qmp::Qmp;
 
 /// All that was seen of one disk's check.
 pub struct Evidence {

@@ -55,9 +55,10 @@ impl Machine {
         })
     }
 
-    /// What QEMU is started with.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let mut all: Vec<OsString> = ["-accel", self.accel.name()].map(Into::into).into();
+    /// QEMU and what it is started with.
+    pub fn command(&self) -> Vec<OsString> {
+        let mut all = vec![self.program.clone().into()];
+        all.extend(["-accel", self.accel.name()].map(Into::into));
         all.extend(BARE.split_whitespace().map(Into::into));
         all.extend(["-append", KERNEL_ARGUMENTS].map(Into::into));
         all.push("-kernel".into());

@@ -12,12 +12,9 @@ mod guest;
 mod initramfs;
 mod judge;
 mod kernel;
-mod lines;
 mod machine;
 mod modules;
 mod pool;
-mod process;
-mod qmp;
 mod table;
 mod threads;
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::qmp::Qmp;
+use crate::qemu::qmp::Qmp;
 
 /// The unit of times in /proc on Linux, whatever the kernel's own tick.
 const TICKS_PER_SECOND: u64 = 100;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Two records of the same conversation, side by side, byte for byte.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schema;
 use super::talk::Talk;
 
 /// One place where the series does not do as plain C does.
@@ -30,7 +33,14 @@ pub fn conversations(base: &[Talk], series: &[Talk]) -> Vec<Difference> {
             let reply = |side: Option<&(String, String)>| {
                 side.map_or_else(|| NOTHING.to_string(), |(_, reply)| reply.clone())
             };
-            note(format!("{name}: {sent}"), &reply(ours), &reply(theirs));
+            let (ours, theirs) = (reply(ours), reply(theirs));
+            if let Some(both) = schemas(sent, &ours, &theirs) {
+                for (entry, ours, theirs) in both {
+                    note(format!("{name}: {} {entry}", schema::COMMAND), &ours, &theirs);
+                }
+            } else {
+                note(format!("{name}: {sent}"), &ours, &theirs);
+            }
         }
         for row in 0..base.events.len().max(series.events.len()) {
             let event =
@@ -42,6 +52,19 @@ pub fn conversations(base: &[Talk], series: &[Talk]) -> Vec<Difference> {
         note(format!("{name}: end"), &base.end, &series.end);
     }
     found
+}
+
+/// Two replies that describe all of QMP, as far as the one or the other knows the command.
+fn schemas(sent: &str, base: &str, series: &str) -> Option<Vec<(String, String, String)>> {
+    if !sent.contains(schema::COMMAND) {
+        return None;
+    }
+    let (base, series) = (schema::entries(base)?, schema::entries(series)?);
+    let names: BTreeSet<&String> = base.keys().chain(series.keys()).collect();
+    let of = |side: &BTreeMap<String, String>, name: &String| {
+        side.get(name).cloned().unwrap_or_else(|| NOTHING.to_string())
+    };
+    Some(names.into_iter().map(|name| (name.clone(), of(&base, name), of(&series, name))).collect())
 }
 
 /// The part of two long texts where they begin to differ, with `around` characters on each side.

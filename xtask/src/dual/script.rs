@@ -11,6 +11,7 @@
 //! {"execute": ...}                      sent as it stands, right or wrong
 //! hmp info iothreads                    the same by human-monitor-command
 //! await DEVICE_DELETED                  goes on when the event has come
+//! run qemu-io ARGUMENTS                 another program of the build, in the session's directory
 //! threads 0 IO t0                       counts the threads of that name; a hazard demands so many
 //! for one, other:                       the indented lines for each pair; $one and $other stand for them
 //!   {"execute": ...}
@@ -40,6 +41,8 @@ pub enum Step {
     Send(String),
     /// The name of an event.
     Await(String),
+    /// Another program with its arguments.
+    Run(Vec<String>),
     /// How many threads should have a name, and which.
     Threads(usize, String),
 }
@@ -125,6 +128,8 @@ fn step(line: &str) -> Result<Step> {
         )))
     } else if let Some(event) = line.strip_prefix("await ") {
         Ok(Step::Await(event.to_string()))
+    } else if let Some(words) = line.strip_prefix("run ") {
+        Ok(Step::Run(shlex::split(words).context("a quote is not closed")?))
     } else if let Some(rest) = line.strip_prefix("threads ") {
         let (count, name) = rest.split_once(' ').context("a number and a name")?;
         Ok(Step::Threads(count.parse()?, name.to_string()))
@@ -162,6 +167,7 @@ mod tests {
             .map(|step| match step {
                 Step::Send(line) => line,
                 Step::Await(event) => format!("await {event}"),
+                Step::Run(words) => words.join(" "),
                 Step::Threads(count, name) => format!("{count} of {name}"),
             })
             .collect()
@@ -203,9 +209,9 @@ mod tests {
 
     #[test]
     fn a_hazard_counts_threads() {
-        let text = "session s (hazard): p\nthreads 1 IO t0\n";
+        let text = "session s (hazard): p\nrun q 'a b'\nthreads 1 IO t0\n";
         assert!(parse(text).unwrap()[0].hazard);
-        assert_eq!(sent(text), ["1 of IO t0"]);
+        assert_eq!(sent(text), ["q a b", "1 of IO t0"]);
     }
 
     #[test]

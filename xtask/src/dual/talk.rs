@@ -81,8 +81,8 @@ pub fn hold(session: &Session, build: &Path) -> Result<Talk> {
     let _watched = Watched::new(child.id());
     let mut talk = Talk { name: session.name.clone(), ..Talk::default() };
     let mut line = Line::new(&mut child)?;
-    let said =
-        say(session, child.id(), &mut line, &mut talk).and_then(|()| line.hang_up(&mut talk));
+    let place = Place { pid: child.id(), build, dir: dir.path() };
+    let said = say(session, &place, &mut line, &mut talk).and_then(|()| line.hang_up(&mut talk));
     let ended = said.and_then(|()| wait(&mut child));
     talk.end = match ended {
         Ok(status) => end(status),
@@ -112,11 +112,20 @@ fn command(session: &Session, build: &Path) -> Command {
         .args(words)
         .env("LC_ALL", "C")
         .env("MALLOC_PERTURB_", PERTURB)
+        // What QEMU never frees is no matter here; LeakSanitizer would change how it ends.
+        .env("ASAN_OPTIONS", "detect_leaks=0")
         .env_remove("G_MESSAGES_DEBUG");
     command
 }
 
-fn say(session: &Session, pid: u32, line: &mut Line, talk: &mut Talk) -> Result<()> {
+/// Where a session is held.
+struct Place<'a> {
+    pid: u32,
+    build: &'a Path,
+    dir: &'a Path,
+}
+
+fn say(session: &Session, place: &Place, line: &mut Line, talk: &mut Talk) -> Result<()> {
     let may_end = session.may_end || session.hazard;
     if session.steps.is_empty() {
         return Ok(());
@@ -143,8 +152,12 @@ fn say(session: &Session, pid: u32, line: &mut Line, talk: &mut Talk) -> Result<
                     false => bail!("ended before {event}"),
                 }
             }
+            Step::Run(words) => {
+                let output = run(words, place)?;
+                talk.exchanges.push((format!("run {}", words.join(" ")), output));
+            }
             Step::Threads(wanted, name) => {
-                let count = count_threads(pid, name);
+                let count = count_threads(place.pid, name);
                 if count != *wanted {
                     talk.threads.push(format!("{count} instead of {wanted} threads {name}"));
                 }
@@ -153,6 +166,21 @@ fn say(session: &Session, pid: u32, line: &mut Line, talk: &mut Talk) -> Result<
         }
     }
     Ok(())
+}
+
+/// What another program prints and how it ends; `timeout` ends it if it hangs.
+fn run(words: &[String], place: &Place) -> Result<String> {
+    let (name, args) = words.split_first().context("no program to run")?;
+    let output = Command::new("timeout")
+        .arg(PATIENCE.as_secs().to_string())
+        .arg(program(place.build, name))
+        .args(args)
+        .current_dir(place.dir)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {name}"))?;
+    let printed = [output.stdout, output.stderr].concat();
+    Ok(format!("{}{}", String::from_utf8_lossy(&printed), end(output.status)))
 }
 
 /// Those of the process that the kernel knows by this name.

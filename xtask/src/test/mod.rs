@@ -3,7 +3,9 @@
 
 mod cargo;
 mod docs;
+mod example;
 mod flavors;
+mod hazards;
 mod libvirt;
 mod oldrust;
 mod secondrust;
@@ -12,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::badinput;
+use crate::bench::query;
 use crate::bisect::{self, suite::Extent};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
@@ -54,6 +57,8 @@ pub enum Part {
     Rebuild,
     /// Machines and trees that lack something
     BadInput,
+    /// What plain C does not survive, also under sanitizers and without the refusal of object-del
+    Hazards,
     /// QEMU's documentation at the tip
     Docs,
     /// The other ways to build, the older Rust among them
@@ -64,7 +69,7 @@ impl Part {
     fn level(self) -> Level {
         match self {
             Part::Cargo | Part::Tip => Level::Quick,
-            Part::Docs | Part::Flavors => Level::Full,
+            Part::Hazards | Part::Docs | Part::Flavors => Level::Full,
             _ => Level::Default,
         }
     }
@@ -126,6 +131,7 @@ fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &m
                 report.check("libvirt", || libvirt::check(ctx, &base, tip));
             }
         }
+        (Part::Hazards, Some(_)) => hazards::checks(ctx, report),
         (Part::Docs, Some(tip)) => report.pass("documentation", || docs::check(ctx, tip)),
         (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
         (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),
@@ -146,6 +152,8 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
         Ok(())
     });
     gates::quick(ctx, tip, report);
+    report.pass("the example in QEMU's schema", || example::check(tip));
+    report.pass("query-iothreads with thousands of holders", || query::check(&tip.build));
     report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
 }
 

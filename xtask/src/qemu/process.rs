@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use duct::{Handle, cmd};
 
-use super::machine::Machine;
 use crate::cmd::in_own_group;
 use crate::interrupt::Watched;
 
@@ -28,26 +27,26 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(machine: &Machine) -> Result<Process> {
-        let longest = machine.dir.join("control");
+    /// Starts a program, given with its arguments, in `dir`, where its sockets and logs go.
+    pub fn start(program: Vec<OsString>, dir: &Path) -> Result<Process> {
+        let longest = dir.join("control");
         ensure!(
             longest.as_os_str().len() <= LONGEST_SOCKET_PATH,
             "{} is too long for a socket: set TMPDIR to a shorter path",
             longest.display()
         );
         let mut words: Vec<OsString> = ["--pdeathsig", "KILL", "--"].map(Into::into).into();
-        words.push(machine.program.clone().into());
-        words.extend(machine.arguments());
-        let log = machine.dir.join("qemu.log");
+        words.extend(program);
+        let log = dir.join("qemu.log");
         let qemu = cmd("setpriv", words)
-            .dir(&machine.dir)
+            .dir(dir)
             .stdin_null()
             .stderr_to_stdout()
             .stdout_path(log)
             .unchecked();
         let handle = in_own_group(&qemu).start().context("cannot start QEMU")?;
         let pid = *handle.pids().first().context("QEMU has no process id")?;
-        Ok(Process { handle, pid, dir: machine.dir.clone(), _watched: Watched::new(pid) })
+        Ok(Process { handle, pid, dir: dir.to_path_buf(), _watched: Watched::new(pid) })
     }
 
     pub fn check_alive(&self) -> Result<()> {

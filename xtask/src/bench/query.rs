@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `query`: how long a client waits for the reply to `query-iothreads`, from few to many holders.
+//! Real exports in a real QEMU; a hundred thousand holders in the C harness alone, which is a unit
+//! test of the series.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use duct::cmd;
+use serde_json::json;
+
+use super::lab::{Lab, load};
+use super::row::{Draft, Goal, Kind, Row};
+use crate::cmd::read;
+use crate::qemu::Bare;
+
+/// What a client is ready to wait, in seconds.
+const LIMIT: f64 = 1.0;
+const ROUNDS: usize = 11;
+const EXPORTS: usize = 100;
+/// IOThreads with so many exports each, and IOThreads without any.
+const SIZES: [(usize, usize); 5] =
+    [(1000, 0), (8, EXPORTS), (16, EXPORTS), (32, EXPORTS), (64, EXPORTS)];
+
+const UNIT_TEST: &str = "tests/unit/test-iothread-holders";
+const UNIT_CASE: &str = "/iothread-holders/query-many";
+
+/// How long each of several replies took.
+pub struct Answer {
+    pub iothreads: usize,
+    pub exports: usize,
+    /// In seconds, as a client sees it.
+    pub seconds: Vec<f64>,
+}
+
+pub fn run(lab: &Lab) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (iothreads, exports) in SIZES {
+        let load = load()?;
+        let answer = ask(&lab.tip, iothreads, exports)?;
+        let case = format!("{iothreads} IOThreads of {exports} exports each");
+        rows.push(draft(case).alone(load, answer.seconds)?);
+    }
+    let load = load()?;
+    let seconds = in_harness(&lab.tip)?;
+    let case = "C harness: 1000 IOThreads of 100 names each".to_string();
+    rows.push(draft(case).alone(load, vec![seconds])?);
+    Ok(rows)
+}
+
+fn draft(case: String) -> Draft {
+    let (kind, goal) = (Kind::Time, Goal::AtMost(LIMIT));
+    Draft { bench: "query", case, unit: "s", kind, goal }
+}
+
+/// Every reply in time, and eight times as many holders take no more than eight times as long,
+/// with as much again for noise.
+pub fn check(build: &Path) -> Result<()> {
+    let best = |answer: &Answer| answer.seconds.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut held = Vec::new();
+    for (iothreads, exports) in SIZES {
+        let answer = ask(build, iothreads, exports)?;
+        let seconds = best(&answer);
+        ensure!(seconds < LIMIT, "{iothreads} IOThreads of {exports} exports: {seconds:.3} s");
+        if exports > 0 {
+            held.push((answer.iothreads * answer.exports, seconds));
+        }
+    }
+    let (few, many) = held.first().zip(held.last()).context("nothing was measured")?;
+    let (more, longer) = (many.0 as f64 / few.0 as f64, many.1 / few.1);
+    ensure!(longer < 2.0 * more, "{more} times the holders take {longer:.1} times as long");
+    let seconds = in_harness(build)?;
+    ensure!(seconds < LIMIT, "100,000 holders in the C harness: {seconds:.3} s");
+    Ok(())
+}
+
+fn ask(build: &Path, iothreads: usize, exports: usize) -> Result<Answer> {
+    let mut qemu = Bare::start(build, &[])?;
+    let address = json!({ "type": "unix", "data": { "path": "nbd" } });
+    qemu.qmp.execute("nbd-server-start", json!({ "addr": address }))?;
+    for thread in 0..iothreads {
+        let id = format!("t{thread}");
+        qemu.qmp.execute("object-add", json!({ "qom-type": "iothread", "id": id }))?;
+        if exports > 0 {
+            let node = json!({ "driver": "null-co", "node-name": id, "size": 1 << 20 });
+            qemu.qmp.execute("blockdev-add", node)?;
+        }
+        for export in 0..exports {
+            let name = format!("e{thread}-{export}");
+            let export = json!({ "type": "nbd", "id": name, "name": name, "node-name": id,
+                                 "iothread": id });
+            qemu.qmp.execute("block-export-add", export)?;
+        }
+    }
+    let mut seconds = Vec::new();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let reply = qemu.qmp.execute("query-iothreads", json!({}))?;
+        seconds.push(start.elapsed().as_secs_f64());
+        let threads = reply.as_array().context("not a list")?;
+        let holders = threads.iter().filter_map(|thread| thread["holders"].as_array());
+        let holders: usize = holders.map(Vec::len).sum();
+        ensure!(threads.len() == iothreads && holders == iothreads * exports, "holders are lost");
+    }
+    Ok(Answer { iothreads, exports, seconds })
+}
+
+/// What the unit test says that it took.
+fn in_harness(build: &Path) -> Result<f64> {
+    let test = build.join(UNIT_TEST);
+    let text = read(&cmd!(&test, "-p", UNIT_CASE))?;
+    seconds(&text).with_context(|| format!("{UNIT_CASE} does not say how long it took: {text}"))
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.contains(" holders: "))?;
+    line.split_once(" holders: ")?.1.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_is_understood() {
+        assert_eq!(seconds("1..1\n# min perf: 100000 holders: 0.016 s\nok 1"), Some(0.016));
+        assert_eq!(seconds("1..1\nok 1 # SKIP too few file descriptors"), None);
+    }
+}

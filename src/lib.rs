@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! capi -> query -> holding -> class -> registry, thread -> sys/*  -> bindings
-//!    the thinking part, pure and safe:          model/{holders, phase, params}
+//!    the thinking part, pure and safe:          model/{holders, kind, phase, params}
 //! ```
 //!
 //! `model` needs nothing but `core`. All else exists only where `build.rs` found

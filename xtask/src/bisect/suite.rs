@@ -66,6 +66,9 @@ const SHORT_IOTESTS: &[&str] = &[
     "qom-set-drive",
 ];
 
+/// Those that the series brings, each from its commit on.
+const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
+
 /// The others that reach it. `iothreads-create` and 307 are not here: both fail now and then on
 /// plain C too, so that only their rates over many runs can be compared.
 const LONG_IOTESTS: &[&str] =
@@ -86,10 +89,17 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
         Extent::Quick => &[SHORT_IOTESTS],
         Extent::Whole => &[SHORT_IOTESTS, LONG_IOTESTS],
     };
-    let names: Vec<String> = iotests.concat().iter().map(|name| name.to_string()).collect();
+    let names = iotests.concat().into_iter().chain(own_iotests(extent, &built.source));
+    let names: Vec<String> = names.map(String::from).collect();
     let run_iotests = |title: &str, names: &[String]| iotests::run(ctx, build, title, names);
     results.extend(steadily(ctx, &format!("iotests of {label}"), &names, run_iotests)?);
     Ok(results)
+}
+
+fn own_iotests(extent: Extent, source: &Path) -> impl Iterator<Item = &'static str> {
+    let dir = source.join("tests/qemu-iotests/tests");
+    let due = if extent == Extent::Characterisation { &[] } else { OWN_IOTESTS };
+    due.iter().copied().filter(move |name| dir.join(name).exists())
 }
 
 /// A test that fails is run again on its own: on a busy machine plain C, too, fails now and then.

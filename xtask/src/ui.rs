@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(200);
 /// How often a plain log hears of a step that takes long.
@@ -17,12 +17,15 @@ const PLAIN_EVERY: Duration = Duration::from_secs(60);
 pub struct Ui {
     logs: PathBuf,
     fancy: bool,
+    /// Steps can run side by side.
+    bars: MultiProgress,
 }
 
 impl Ui {
     pub fn new(logs: PathBuf) -> Ui {
         let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-        Ui { logs, fancy: std::io::stderr().is_terminal() && !in_ci }
+        let fancy = std::io::stderr().is_terminal() && !in_ci;
+        Ui { logs, fancy, bars: MultiProgress::new() }
     }
 
     pub fn log_path(&self, name: &str) -> PathBuf {
@@ -31,13 +34,13 @@ impl Ui {
 
     /// One line for the user.
     pub fn say(&self, text: impl AsRef<str>) {
-        eprintln!("{}", text.as_ref());
+        self.bars.suspend(|| eprintln!("{}", text.as_ref()));
     }
 
     /// A step begins; the gauge ends it.
     pub fn begin(&self, title: &str, log: &Path) -> Gauge {
         let bar = self.fancy.then(|| {
-            let bar = ProgressBar::no_length();
+            let bar = self.bars.add(ProgressBar::no_length());
             bar.set_style(spinner());
             bar.set_prefix(title.to_string());
             bar.enable_steady_tick(TICK);

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::thread;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::build::Built;
 use crate::ctx::Ctx;
@@ -82,49 +83,68 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
         names.extend(QTESTS.iter().map(|name| name.to_string()));
     }
     let names: Vec<String> = names.into_iter().collect();
-    let run_tests = |title: &str, names: &[String]| meson::run(ctx, build, title, names);
-    let mut results = steadily(ctx, &format!("tests of {label}"), &names, run_tests)?;
+    let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
     let iotests: &[&[&str]] = match extent {
         Extent::Characterisation => &[],
         Extent::Quick => &[SHORT_IOTESTS],
         Extent::Whole => &[SHORT_IOTESTS, LONG_IOTESTS],
     };
     let names = iotests.concat().into_iter().chain(own_iotests(extent, &built.source));
-    let names: Vec<String> = names.map(String::from).collect();
-    let run_iotests = |title: &str, names: &[String]| iotests::run(ctx, build, title, names);
-    results.extend(steadily(ctx, &format!("iotests of {label}"), &names, run_iotests)?);
+    let names = names.map(String::from).collect();
+    let iotests = Batch { title: format!("iotests of {label}"), names, run: iotests::run };
+    // Both wait a lot; what fails in company is tried again alone.
+    let (first, second) = thread::scope(|scope| {
+        let iotests = scope.spawn(|| iotests.run(ctx, build));
+        (tests.run(ctx, build), iotests.join())
+    });
+    let second = second.map_err(|_| anyhow!("the runner of iotests panicked"))?;
+    let mut results = tests.steady(ctx, build, first?)?;
+    results.extend(iotests.steady(ctx, build, second?)?);
     Ok(results)
+}
+
+/// Tests that one runner runs.
+struct Batch<R> {
+    title: String,
+    names: Vec<String>,
+    run: R,
+}
+
+impl<R: Fn(&Ctx, &Path, &str, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
+    fn run(&self, ctx: &Ctx, build: &Path) -> Result<Vec<TestResult>> {
+        (self.run)(ctx, build, &self.title, &self.names)
+    }
+
+    /// A test that failed is run again on its own: on a busy machine plain C, too, fails now and
+    /// then. It counts as passed if it then passes every time, and it is named.
+    fn steady(
+        &self,
+        ctx: &Ctx,
+        build: &Path,
+        mut results: Vec<TestResult>,
+    ) -> Result<Vec<TestResult>> {
+        for result in results.iter_mut().filter(|result| result.verdict == Verdict::Fail) {
+            let name = &result.name;
+            let again = format!("{} again, {name}", self.title);
+            let passes = |_| {
+                let once = (self.run)(ctx, build, &again, std::slice::from_ref(name))?;
+                Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
+            };
+            let passed: Vec<bool> = (0..REPEATS).map(passes).collect::<Result<_>>()?;
+            if passed.iter().all(|passed| *passed) {
+                ctx.ui
+                    .say(format!("unsteady: {name} failed once and passed {REPEATS} times alone"));
+                result.verdict = Verdict::Pass;
+            }
+        }
+        Ok(results)
+    }
 }
 
 fn own_iotests(extent: Extent, source: &Path) -> impl Iterator<Item = &'static str> {
     let dir = source.join("tests/qemu-iotests/tests");
     let due = if extent == Extent::Characterisation { &[] } else { OWN_IOTESTS };
     due.iter().copied().filter(move |name| dir.join(name).exists())
-}
-
-/// A test that fails is run again on its own: on a busy machine plain C, too, fails now and then.
-/// It counts as passed if it then passes every time, and it is named.
-fn steadily(
-    ctx: &Ctx,
-    title: &str,
-    names: &[String],
-    run: impl Fn(&str, &[String]) -> Result<Vec<TestResult>>,
-) -> Result<Vec<TestResult>> {
-    let mut results = run(title, names)?;
-    for result in results.iter_mut().filter(|result| result.verdict == Verdict::Fail) {
-        let name = &result.name;
-        let again = format!("{title} again, {name}");
-        let passes = |_| {
-            let once = run(&again, std::slice::from_ref(name))?;
-            Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
-        };
-        let passed: Vec<bool> = (0..REPEATS).map(passes).collect::<Result<_>>()?;
-        if passed.iter().all(|passed| *passed) {
-            ctx.ui.say(format!("unsteady: {name} failed once and passed {REPEATS} times alone"));
-            result.verdict = Verdict::Pass;
-        }
-    }
-    Ok(results)
 }
 
 /// True if a test, by its name, is about IOThreads.
@@ -158,12 +178,14 @@ mod tests {
         let names = ["t".to_string()];
         let verdict = |failures: usize| {
             let runs = std::cell::Cell::new(0);
-            let run = |_: &str, _: &[String]| {
+            let run = |_: &Ctx, _: &Path, _: &str, _: &[String]| {
                 runs.set(runs.get() + 1);
                 let failed = runs.get() <= failures;
                 Ok(result(if failed { Verdict::Fail } else { Verdict::Pass }))
             };
-            steadily(&ctx, "t", &names, run).unwrap()[0].verdict
+            let batch = Batch { title: "t".into(), names: names.to_vec(), run };
+            let first = batch.run(&ctx, Path::new("")).unwrap();
+            batch.steady(&ctx, Path::new(""), first).unwrap()[0].verdict
         };
         assert_eq!(verdict(0), Verdict::Pass);
         assert_eq!(verdict(1), Verdict::Pass);

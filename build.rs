@@ -155,9 +155,8 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     for function in FUNCTIONS {
         builder = builder.allowlist_function(function);
     }
-    builder = builder
-        .allowlist_var("QEMU_THREAD_JOINABLE")
-        .allowlist_var("IOTHREAD_REFUSES_OBJECT_DEL");
+    builder =
+        builder.allowlist_var("QEMU_THREAD_JOINABLE").allowlist_var("IOTHREAD_REFUSES_OBJECT_DEL");
     for name in TYPES {
         builder = builder.allowlist_type(name);
     }
@@ -216,10 +215,13 @@ fn write_if_changed(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// The C half, for whoever links the plain static library.
 fn build_glue(root: &Path, flags: &[String]) {
-    let glue = root.join("glue/glue.c");
-    println!("cargo::rerun-if-changed={}", glue.display());
     let mut build = cc::Build::new();
-    build.file(glue).std("gnu11").flag("-fno-strict-aliasing");
+    build.std("gnu11").flag("-fno-strict-aliasing");
+    for file in ["glue/glue.c", "glue/trace.c"] {
+        let file = root.join(file);
+        println!("cargo::rerun-if-changed={}", file.display());
+        build.file(file);
+    }
     flags.iter().for_each(|flag| {
         build.flag(flag);
     });

@@ -19,6 +19,7 @@ fn declared() -> impl Iterator<Item = &'static str> {
     HEADER
         .lines()
         .filter(|line| line.starts_with(char::is_alphabetic))
+        .filter(|line| !line.starts_with("static inline "))
         .filter_map(|line| line.split_once('('))
         .filter_map(|(before, _)| before.rsplit_once([' ', '*']))
         .map(|(_, name)| name)

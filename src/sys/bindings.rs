@@ -9,9 +9,8 @@
     clippy::indexing_slicing,
     reason = "generated"
 )]
-
-// Only where the schema has the enum of holders.
-#![allow(non_upper_case_globals, reason = "generated")]
+// Only where the schema has holders, an enum and a union.
+#![allow(non_upper_case_globals, clippy::undocumented_unsafe_blocks, reason = "generated")]
 
 use glib_sys::GSource;
 

@@ -12,7 +12,11 @@
 #include "qemu/osdep.h"
 #include <sys/resource.h>
 #include "qapi/error.h"
+#if __has_include("qapi/qapi-commands-iothread.h")
+#include "qapi/qapi-commands-iothread.h"
+#else
 #include "qapi/qapi-commands-misc.h"
+#endif
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "system/iothread.h"
@@ -106,6 +110,22 @@ static void test_user(void)
     g_assert_null(iothread_by_id("t0"));
 }
 
+/* QEMU's own IOThreads are listed apart from those of users. */
+static void test_query_internal(void)
+{
+    IOThread *internal = iothread_create("i0", &error_abort);
+    IOThread *user = add_object("t0");
+    IOThreadInfoList *list = iothread_query_internal();
+
+    g_assert_nonnull(list);
+    g_assert_cmpstr(list->value->id, ==, "i0");
+    g_assert_null(list->next);
+    qapi_free_IOThreadInfoList(list);
+    object_unparent(OBJECT(user));
+    iothread_destroy(internal);
+    g_assert_null(iothread_query_internal());
+}
+
 static void test_contexts(void)
 {
     IOThread *iothread = iothread_create("i0", &error_abort);
@@ -191,6 +211,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/api/internal", test_internal);
     g_test_add_func("/api/user", test_user);
+    g_test_add_func("/api/query-internal", test_query_internal);
     g_test_add_func("/api/contexts", test_contexts);
     g_test_add_func("/api/stop", test_stop);
     g_test_add_func("/api/holding", test_holding);

@@ -11,8 +11,11 @@ use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
 
 const C_OBJECT: &str = "libblockdev.a.p/iothread.c.o";
-const RUST_OBJECT: &str = "subprojects/qemu-iothread/qemu_iothread.o";
-const GLUE_OBJECT: &str = "subprojects/qemu-iothread/libqemu_iothread.a.p/glue_glue.c.o";
+const OUR_OBJECTS: [&str; 3] = [
+    "subprojects/qemu-iothread/qemu_iothread.o",
+    "subprojects/qemu-iothread/libqemu_iothread.a.p/glue_glue.c.o",
+    "subprojects/qemu-iothread/libqemu_iothread.a.p/glue_trace.c.o",
+];
 
 /// Bytes by what they are for.
 #[derive(Debug, Default, PartialEq)]
@@ -25,7 +28,7 @@ struct Sections {
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let theirs = sections(&[lab.base.join(C_OBJECT)])?;
-    let ours = sections(&[lab.tip.join(RUST_OBJECT), lab.tip.join(GLUE_OBJECT)])?;
+    let ours = sections(&OUR_OBJECTS.map(|object| lab.tip.join(object)))?;
     let load = load()?;
     let lines = [
         ("machine code, holder API included", theirs.text, ours.text, Goal::RatioAtMost(1.0)),

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Trace events, which QEMU declares as inline functions. Not in glue.c: who links
+ * the model alone takes in what is called, but no constructor.
+ */
+#include "qemu/osdep.h"
+#include "trace/trace-root.h"
+
+void qemu_iothread_trace_start(const char *id);
+void qemu_iothread_trace_stop(const char *id);
+void qemu_iothread_trace_ref(const char *id, const char *holder);
+void qemu_iothread_trace_unref(const char *id, const char *holder);
+
+/* A QEMU without these events traces nothing. */
+#ifndef TRACE_IOTHREAD_REF_ENABLED
+#define trace_iothread_start(id) ((void)(id))
+#define trace_iothread_stop(id) ((void)(id))
+#define trace_iothread_ref(id, holder) ((void)(id), (void)(holder))
+#define trace_iothread_unref(id, holder) ((void)(id), (void)(holder))
+#endif
+
+void qemu_iothread_trace_start(const char *id)
+{
+    trace_iothread_start(id);
+}
+
+void qemu_iothread_trace_stop(const char *id)
+{
+    trace_iothread_stop(id);
+}
+
+void qemu_iothread_trace_ref(const char *id, const char *holder)
+{
+    trace_iothread_ref(id, holder);
+}
+
+void qemu_iothread_trace_unref(const char *id, const char *holder)
+{
+    trace_iothread_unref(id, holder);
+}

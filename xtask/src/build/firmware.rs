@@ -10,10 +10,16 @@ use anyhow::{Context, Result, bail};
 const FIRMWARE: &[(&str, &str)] =
     &[("/usr/share/seabios", "bin"), ("/usr/lib/ipxe/qemu", "rom"), ("/usr/share/qemu", "bin")];
 
+/// Where it looks, by the prefix that it was configured with.
+const PLACES: [&str; 2] = ["qemu-bundle/usr/local/share/qemu", "qemu-bundle/usr/share/qemu"];
+
 /// Without these links a guest's start ends in a time-out, not in an error.
 pub fn link(build: &Path) -> Result<()> {
-    let to = build.join("qemu-bundle/usr/local/share/qemu");
-    fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+    PLACES.iter().try_for_each(|place| link_to(&build.join(place)))
+}
+
+fn link_to(to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     for (from, extension) in FIRMWARE {
         let entries = fs::read_dir(from)
             .with_context(|| format!("firmware is missing: {from} (cargo xtask setup)"))?;

@@ -29,7 +29,8 @@ const SCRIPT: &str = "create d.xml --paused; iothreadinfo d; \
     destroy d";
 
 /// What virsh says if all went well.
-const SAYS: [&str; 4] = ["Domain 'd' created", "d.save", "Domain 'd' restored", "'d' destroyed"];
+const SAYS: [&str; 4] =
+    ["Domain 'd' created", "Domain 'd' saved", "Domain restored", "'d' destroyed"];
 
 pub fn check(ctx: &Ctx, base: &Built, tip: &Built) -> Result<Outcome> {
     setup::extra(ctx, PACKAGES)?;

@@ -22,7 +22,7 @@ const ALWAYS: &[&str] = &["Generating qemu-version.h", "Generating tests/include
 const RUST_FILE: &str = "src/capi.rs";
 /// Of those that the bindings are made from, the one that the fewest include.
 const HEADER: &str = "include/qemu/error-report.h";
-const SCHEMA: &str = "qapi/misc.json";
+const SCHEMA: &str = "qapi/iothread.json";
 
 pub fn nothing(ctx: &Ctx, build: &Path) -> Result<()> {
     let text = read(&build::ninja(ctx, build, &[]))?;

@@ -135,10 +135,17 @@ impl<'a> Suites<'a> {
                     base: "runs".into(),
                     series: NOTHING.into(),
                 }),
-                Some(other) if self.varies(name) || other.results != run.results => {
+                Some(other) if self.varies(name) || !alike(&run.results, &other.results) => {
                     differing.push(name.clone());
                 }
-                Some(_) => suite.notes.extend(remarks(name, &run.results)),
+                Some(other) => {
+                    suite.notes.extend(remarks(name, &run.results));
+                    let added =
+                        other.results.keys().filter(|part| !run.results.contains_key(*part));
+                    suite
+                        .notes
+                        .extend(added.map(|part| format!("added by the series: {name}: {part}")));
+                }
             }
         }
         for (name, run) in &self.first[side] {
@@ -198,6 +205,13 @@ impl<'a> Suites<'a> {
     }
 }
 
+/// Whether the series does what plain C does; a test that it adds to a program must not fail.
+fn alike(base: &Results, series: &Results) -> bool {
+    let added = series.iter().filter(|(part, _)| !base.contains_key(*part));
+    base.iter().all(|(part, status)| series.get(part) == Some(status))
+        && added.into_iter().all(|(_, status)| !status.starts_with("FAIL"))
+}
+
 /// What both sides do alike and a reader should know: failures, and what was left out.
 fn remarks(name: &str, results: &Results) -> Vec<String> {
     let mut remarks: Vec<String> = failures(results)
@@ -226,4 +240,24 @@ fn failures(results: &Results) -> Option<String> {
     // 77 is a test program's word for "skipped".
     let good = matches!(end, "exit code 0" | "exit code 77") && failed.is_empty();
     (!good).then(|| format!("{end} {}", failed.join(", ")).trim_end().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(parts: &[(&str, &str)]) -> Results {
+        parts.iter().map(|(part, status)| (part.to_string(), status.to_string())).collect()
+    }
+
+    #[test]
+    fn a_test_may_be_added_but_not_lost_or_failed() {
+        let base = results(&[("a", "pass"), (END, "exit code 0")]);
+        let with = |part, status| results(&[("a", "pass"), (part, status), (END, "exit code 0")]);
+        assert!(alike(&base, &base));
+        assert!(alike(&base, &with("b", "pass")));
+        assert!(!alike(&base, &with("b", "FAIL")));
+        assert!(!alike(&with("b", "pass"), &base));
+        assert!(!alike(&base, &results(&[("a", "FAIL"), (END, "exit code 0")])));
+    }
 }

@@ -77,6 +77,11 @@ pub struct Test {
     /// One part only
     #[arg(long, value_enum)]
     pub only: Option<Part>,
+
+    /// Begin no further commit of the series after so many minutes, and name those left out;
+    /// --full has all the time it needs
+    #[arg(long, value_name = "MINUTES", default_value_t = 70, conflicts_with = "full")]
+    pub within: u64,
 }
 
 /// Build QEMU at a point of the series; the last line of stdout is the build directory

@@ -5,6 +5,8 @@
 mod search;
 pub mod suite;
 
+use std::time::Instant;
+
 use anyhow::{Context, Result, bail, ensure};
 use comfy_table::{Table, presets};
 
@@ -43,7 +45,8 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
         bail!("the series has {} patches: no commits {first} to {last}", series.patches.len());
     }
     if args.command.is_empty() {
-        each_commit(ctx, &ctx.tree, first, last, suite::Extent::Quick)
+        let all = Walk { first, last, extent: suite::Extent::Quick, until: None };
+        each_commit(ctx, &ctx.tree, &all).map(drop)
     } else {
         search::first_bad(ctx, &series, first, last, &args.command).map(drop)
     }
@@ -60,18 +63,28 @@ pub fn find_planted(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Builds and tests the commits, prints the table, fails if one of them is not well.
-pub fn each_commit(
-    ctx: &Ctx,
-    tree: &Tree,
-    first: usize,
-    last: usize,
-    extent: suite::Extent,
-) -> Result<()> {
+/// Which commits are built and tested, and with what.
+pub struct Walk {
+    pub first: usize,
+    pub last: usize,
+    pub extent: suite::Extent,
+    /// No commit is begun after this.
+    pub until: Option<Instant>,
+}
+
+/// Builds and tests the commits, prints the table, fails if one of them is not well. The first
+/// that was not begun in time, if so.
+pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>> {
+    let &Walk { first, last, extent, until } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
     let mut rows = Vec::new();
+    let mut left_out = None;
     for depth in first..=last {
+        if until.is_some_and(|until| Instant::now() >= until) {
+            left_out = Some(depth);
+            break;
+        }
         ctx.ui.say(format!("commit {depth} of {last}"));
         let row = one_commit(ctx, &host, &series, depth, extent)?;
         rows.push(row);
@@ -79,7 +92,7 @@ pub fn each_commit(
     println!("{}", table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
     match bad.first() {
-        None => Ok(()),
+        None => Ok(left_out),
         Some(row) => {
             bail!(
                 "{} of {} commits are not well, the first is {}",

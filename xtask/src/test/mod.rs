@@ -10,12 +10,14 @@ mod libvirt;
 mod oldrust;
 mod secondrust;
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::badinput;
 use crate::bench::query;
-use crate::bisect::{self, suite::Extent};
+use crate::bisect::{self, Walk, suite::Extent};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::demo;
@@ -51,12 +53,12 @@ pub enum Part {
     Dual,
     /// A client that knows nothing of holders
     Libvirt,
-    /// Each commit of the series
-    Commits,
     /// What is built again after a change
     Rebuild,
     /// Machines and trees that lack something
     BadInput,
+    /// Each commit of the series, as far as the time goes
+    Commits,
     /// What plain C does not survive, also under sanitizers and without the refusal of object-del
     Hazards,
     /// QEMU's documentation at the tip
@@ -85,6 +87,8 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
         (_, true) => Level::Full,
         _ => Level::Default,
     };
+    let minutes = Duration::from_secs(60 * args.within);
+    let until = (level != Level::Full).then(|| Instant::now() + minutes);
     let mut report = Report::new();
     let tip = built(ctx, &mut report, Point::Tip);
     for part in Part::value_variants() {
@@ -97,21 +101,28 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
             report.check(&part.name(), || Ok(Outcome::Skipped(reason.into())));
             continue;
         }
-        run_part(ctx, *part, level, tip.as_ref(), &mut report);
+        run_part(ctx, *part, level, until, tip.as_ref(), &mut report);
     }
     report.finish()
 }
 
-fn run_part(ctx: &Ctx, part: Part, level: Level, tip: Option<&Built>, report: &mut Report) {
+fn run_part(
+    ctx: &Ctx,
+    part: Part,
+    level: Level,
+    until: Option<Instant>,
+    tip: Option<&Built>,
+    report: &mut Report,
+) {
     match (part, tip) {
         (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
         (Part::Patches, _) => {
             Version::ALL.into_iter().for_each(|version| patches::check(ctx, version, report));
         }
         (Part::Commits, _) => {
-            each_commit(ctx, Version::V10_2, level, report);
+            each_commit(ctx, Version::V10_2, level, until, report);
             if level == Level::Full {
-                each_commit(ctx, Version::V10_0, level, report);
+                each_commit(ctx, Version::V10_0, level, None, report);
                 report.pass("a planted defect is found", || bisect::find_planted(ctx));
             } else {
                 for name in ["each commit of v10.0", "a planted defect is found"] {
@@ -200,11 +211,25 @@ fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
     }
 }
 
-fn each_commit(ctx: &Ctx, version: Version, level: Level, report: &mut Report) {
+fn each_commit(
+    ctx: &Ctx,
+    version: Version,
+    level: Level,
+    until: Option<Instant>,
+    report: &mut Report,
+) {
     let extent = if level == Level::Full { Extent::Whole } else { Extent::Quick };
     let tree = Tree::Release(version);
+    let (mut last, mut left_out) = (0, None);
     report.pass(&format!("each commit of v{version}"), || {
-        let last = Series::open(ctx, &tree)?.patches.len();
-        bisect::each_commit(ctx, &tree, 1, last, extent)
+        last = Series::open(ctx, &tree)?.patches.len();
+        let walk = Walk { first: 1, last, extent, until };
+        left_out = bisect::each_commit(ctx, &tree, &walk)?;
+        Ok(())
     });
+    if let Some(first) = left_out {
+        let reason = format!("no time left; cargo xtask bisect --from {first} runs them");
+        let name = format!("commits {first} to {last} of v{version}");
+        report.check(&name, || Ok(Outcome::Skipped(reason)));
+    }
 }

@@ -48,6 +48,16 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it speaks of that conversation or suite.
+    pub fn is_about(&self, check: &str) -> bool {
+        self.check == check
+    }
+
+    /// Whether a side with these commits is to show it.
+    pub fn is_due(&self, subjects: &[String]) -> bool {
+        subjects.contains(&self.commit)
+    }
+
     fn strip(side: Option<&Regex>, text: &str) -> String {
         side.map_or_else(|| text.to_string(), |regex| regex.replace_all(text, "").into_owned())
     }
@@ -103,10 +113,8 @@ pub fn settle(
     entries: &[Entry],
     differences: Vec<Difference>,
 ) -> Verdict {
-    let due: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| entry.check == check && subjects.contains(&entry.commit))
-        .collect();
+    let due: Vec<&Entry> =
+        entries.iter().filter(|entry| entry.is_about(check) && entry.is_due(subjects)).collect();
     let mut used = vec![false; due.len()];
     let mut verdict = Verdict::default();
     for difference in differences {

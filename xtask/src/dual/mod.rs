@@ -129,6 +129,10 @@ impl Place {
 
     fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: usize) {
         let Some((base, series)) = sides.split_first() else { return };
+        let series: Vec<&Side> = series.iter().filter(|side| self.is_due(name, side)).collect();
+        if series.is_empty() {
+            return;
+        }
         let path = self.data.join(format!("{name}.talk"));
         let conversation = Conversation::new(&path, base, &self.records);
         for side in series {
@@ -146,6 +150,12 @@ impl Place {
                 self.settle(name, side, found)
             });
         }
+    }
+
+    /// Hazards are there until the last commit that mends one; all else holds at each.
+    fn is_due(&self, name: &str, side: &Side) -> bool {
+        let entries = self.entries.iter().filter(|entry| entry.is_about(name));
+        name != HAZARDS || entries.into_iter().all(|entry| entry.is_due(&side.subjects))
     }
 
     fn suites(

@@ -135,9 +135,18 @@ bool qemu_in_iothread(void);
  * g_free().
  */
 
+/* The id of a device can be any bytes; the name of a holder is UTF-8. */
+static inline char *iothread_holder_valid(char *name)
+{
+    char *valid = name ? g_utf8_make_valid(name, -1) : NULL;
+
+    g_free(name);
+    return valid;
+}
+
 static inline char *iothread_holder_object(Object *obj)
 {
-    return object_get_canonical_path(obj);
+    return iothread_holder_valid(object_get_canonical_path(obj));
 }
 
 /* The device that the user created: the transport, not the back end in it. */
@@ -154,17 +163,17 @@ static inline char *iothread_holder_device(Object *dev)
 
 static inline char *iothread_holder_export(const char *id)
 {
-    return g_strconcat("block-export:", id, NULL);
+    return iothread_holder_valid(g_strconcat("block-export:", id, NULL));
 }
 
 static inline char *iothread_holder_node(const char *node_name)
 {
-    return g_strconcat("block-node:", node_name, NULL);
+    return iothread_holder_valid(g_strconcat("block-node:", node_name, NULL));
 }
 
 static inline char *iothread_holder_monitor(const char *chardev)
 {
-    return g_strconcat("monitor:", chardev, NULL);
+    return iothread_holder_valid(g_strconcat("monitor:", chardev, NULL));
 }
 
 #endif  /* IOTHREAD_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Ctrl-C in the middle, and the same command once more.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::sandbox::{Ended, Sandbox, run};
 use crate::build::Built;
 use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
+use crate::gates::rebuild::touch_header;
 use crate::interrupt::Watched;
 
 /// Tenths of a second.
@@ -39,8 +40,7 @@ pub fn installing(ctx: &Ctx) -> Result<()> {
 }
 
 pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
-    let header = tip.source.join("include/qemu/error-report.h");
-    File::options().append(true).open(&header)?.set_modified(std::time::SystemTime::now())?;
+    touch_header(&tip.source)?;
     let program = std::env::current_exe()?;
     let build = duct::cmd!(program, "build", "--at", "tip").dir(&ctx.root);
     let ended = interrupted(&build, "build QEMU")?;

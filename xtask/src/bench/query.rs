@@ -26,21 +26,13 @@ const SIZES: [(usize, usize); 5] =
 const UNIT_TEST: &str = "tests/unit/test-iothread-holders";
 const UNIT_CASE: &str = "/iothread-holders/query-many";
 
-/// How long each of several replies took.
-pub struct Answer {
-    pub iothreads: usize,
-    pub exports: usize,
-    /// In seconds, as a client sees it.
-    pub seconds: Vec<f64>,
-}
-
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (iothreads, exports) in SIZES {
         let load = load()?;
-        let answer = ask(&lab.tip, iothreads, exports)?;
+        let seconds = ask(&lab.tip, iothreads, exports)?;
         let case = format!("{iothreads} IOThreads of {exports} exports each");
-        rows.push(draft(case).alone(load, millis(&answer.seconds))?);
+        rows.push(draft(case).alone(load, millis(&seconds))?);
     }
     let load = load()?;
     let seconds = in_harness(&lab.tip)?;
@@ -61,14 +53,12 @@ fn draft(case: String) -> Draft {
 /// Every reply in time, and eight times as many holders take no more than eight times as long,
 /// with as much again for noise.
 pub fn check(build: &Path) -> Result<()> {
-    let best = |answer: &Answer| answer.seconds.iter().copied().fold(f64::INFINITY, f64::min);
     let mut held = Vec::new();
     for (iothreads, exports) in SIZES {
-        let answer = ask(build, iothreads, exports)?;
-        let seconds = best(&answer);
+        let seconds = ask(build, iothreads, exports)?.into_iter().fold(f64::INFINITY, f64::min);
         ensure!(seconds < LIMIT, "{iothreads} IOThreads of {exports} exports: {seconds:.3} s");
         if exports > 0 {
-            held.push((answer.iothreads * answer.exports, seconds));
+            held.push((iothreads * exports, seconds));
         }
     }
     let (few, many) = held.first().zip(held.last()).context("nothing was measured")?;
@@ -79,7 +69,8 @@ pub fn check(build: &Path) -> Result<()> {
     Ok(())
 }
 
-fn ask(build: &Path, iothreads: usize, exports: usize) -> Result<Answer> {
+/// How long each of several replies took, in seconds, as a client sees it.
+fn ask(build: &Path, iothreads: usize, exports: usize) -> Result<Vec<f64>> {
     let mut qemu = Bare::start(build, &[])?;
     let address = json!({ "type": "unix", "data": { "path": "nbd" } });
     qemu.qmp.execute("nbd-server-start", json!({ "addr": address }))?;
@@ -107,7 +98,7 @@ fn ask(build: &Path, iothreads: usize, exports: usize) -> Result<Answer> {
         let holders: usize = holders.map(Vec::len).sum();
         ensure!(threads.len() == iothreads && holders == iothreads * exports, "holders are lost");
     }
-    Ok(Answer { iothreads, exports, seconds })
+    Ok(seconds)
 }
 
 /// What the unit test says that it took.

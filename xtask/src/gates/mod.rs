@@ -4,7 +4,7 @@
 pub mod nm;
 mod object;
 mod programs;
-mod rebuild;
+pub mod rebuild;
 mod reproducible;
 
 use std::path::{Path, PathBuf};

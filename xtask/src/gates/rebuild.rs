@@ -50,7 +50,7 @@ pub fn rust(ctx: &Ctx, built: &Built) -> Result<()> {
 
 pub fn header(ctx: &Ctx, built: &Built) -> Result<()> {
     let users = users_of(&built.build, HEADER)?;
-    touch(&built.source.join(HEADER))?;
+    touch_header(&built.source)?;
     let lines = run(ctx, &built.build, "header")?;
     let compiled = lines.iter().filter(|line| line.contains("Compiling C")).count();
     ensure!(mentions(&lines, OBJECT), "the object was not built again");
@@ -127,6 +127,11 @@ fn users_of(build: &Path, header: &str) -> Result<usize> {
     let count = objects.by_ref().count();
     ensure!(count > 0, "nothing in the build uses {header}");
     Ok(count)
+}
+
+/// Gives the library and few others something to do.
+pub fn touch_header(source: &Path) -> Result<()> {
+    touch(&source.join(HEADER))
 }
 
 fn touch(path: &Path) -> Result<()> {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! iotests: QEMU's `check` script, its TAP read line by line.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use duct::cmd;
+use regex_lite::{Captures, Regex};
 
 use super::{TestResult, Verdict, with_build_python};
 use crate::cmd::Step;
@@ -30,7 +32,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
     let outcome = Step::new(title, &log_name, with_build_python(check, build)).run(ctx);
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
-    let results = parse(&log);
+    let results = parse(&log, names)?;
     match outcome {
         Err(error) if results.iter().all(|result| result.verdict != Verdict::Fail) => Err(error),
         _ if results.len() < names.len() => {
@@ -40,35 +42,53 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     }
 }
 
-/// `ok qcow2 051`, `not ok qcow2 307`, `ok qcow2 118 # SKIP reason`.
-fn parse(log: &str) -> Vec<TestResult> {
-    log.lines()
-        .filter_map(|line| {
-            let (rest, good) = match line.strip_prefix("not ok ") {
-                Some(rest) => (rest, false),
-                None => (line.strip_prefix("ok ")?, true),
-            };
-            let name = rest.split_whitespace().nth(1)?.to_string();
-            let verdict = match (good, rest.contains("# SKIP")) {
-                (_, true) => Verdict::Skip,
-                (true, false) => Verdict::Pass,
-                (false, false) => Verdict::Fail,
-            };
-            Some(TestResult { name, verdict })
-        })
-        .collect()
+/// `ok qcow2 051`, `not ok qcow2 307`, `ok qcow2 118 # SKIP`: found wherever they stand. The
+/// processes of `check -j` write a line and its end apart, so that lines run together now and then.
+fn parse(log: &str, names: &[String]) -> Result<Vec<TestResult>> {
+    // Of two names that both fit, the longer one is meant.
+    let mut longest_first: Vec<_> = names.iter().map(|name| regex_lite::escape(name)).collect();
+    longest_first.sort_by_key(|name| Reverse(name.len()));
+    let pattern = format!(r"(not )?ok qcow2 ({})( # SKIP)?", longest_first.join("|"));
+    let ending = |found: Captures| TestResult {
+        name: found[2].to_string(),
+        verdict: match (found.get(1), found.get(3)) {
+            (_, Some(_)) => Verdict::Skip,
+            (Some(_), None) => Verdict::Fail,
+            (None, None) => Verdict::Pass,
+        },
+    };
+    Ok(Regex::new(&pattern)?.captures_iter(log).map(ending).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn seen(log: &str) -> Vec<(String, Verdict)> {
+        let names = ["051", "307", "iothreads-create", "iothreads"].map(String::from);
+        parse(log, &names).unwrap().into_iter().map(|r| (r.name, r.verdict)).collect()
+    }
+
     #[test]
     fn every_ending_is_told_apart() {
-        let log = "TAP version 13\n1..3\nok qcow2 051\nnot ok qcow2 307\nok qcow2 iothreads-create # SKIP no io_uring\n";
-        let seen: Vec<_> = parse(log).into_iter().map(|r| (r.name, r.verdict)).collect();
+        let log = "TAP version 13\n1..3\n# running qcow2 051\nok qcow2 051\nnot ok qcow2 307\n\
+                   ok qcow2 iothreads-create # SKIP\n";
         let expected =
             [("051", Verdict::Pass), ("307", Verdict::Fail), ("iothreads-create", Verdict::Skip)];
-        assert_eq!(seen, expected.map(|(name, verdict)| (name.to_string(), verdict)));
+        assert_eq!(seen(log), expected.map(|(name, verdict)| (name.to_string(), verdict)));
+    }
+
+    #[test]
+    fn lines_that_ran_together_are_all_read() {
+        let log = "# running qcow2 051# running qcow2 307\n\nok qcow2 051# running qcow2 iothreads\n\n\
+                   # running qcow2 iothreads-createnot ok qcow2 307\n\n\
+                   ok qcow2 iothreads-createok qcow2 iothreads\n\n";
+        let expected = [
+            ("051", Verdict::Pass),
+            ("307", Verdict::Fail),
+            ("iothreads-create", Verdict::Pass),
+            ("iothreads", Verdict::Pass),
+        ];
+        assert_eq!(seen(log), expected.map(|(name, verdict)| (name.to_string(), verdict)));
     }
 }

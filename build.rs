@@ -8,7 +8,9 @@
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What of QEMU the library calls.
 const FUNCTIONS: &[&str] = &[
@@ -133,7 +135,24 @@ fn compiler_flags(build: &Path) -> Result<Vec<String>, Box<dyn Error>> {
             flags.push(word.to_string());
         }
     }
+    flags.extend(sanitizers_headers(command));
     Ok(flags)
+}
+
+/// gcc has the sanitizers' headers among its own, which libclang must not see: a link to that folder
+/// alone, looked into last.
+fn sanitizers_headers(command: &str) -> Option<String> {
+    // "ccache gcc -m64 ..."
+    let compiler =
+        command.split_ascii_whitespace().take_while(|word| !word.starts_with('-')).last();
+    let answer = Command::new(compiler?).arg("-print-file-name=include").output().ok()?;
+    let own = PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim()).join("sanitizer");
+    let out = PathBuf::from(env::var_os("OUT_DIR")?).join("compiler");
+    let link = out.join("sanitizer");
+    fs::create_dir_all(&out).ok()?;
+    let _ = fs::remove_file(&link);
+    symlink(own, link).ok()?;
+    Some(format!("-idirafter{}", out.display()))
 }
 
 fn absolute(build: &Path, path: &str) -> String {

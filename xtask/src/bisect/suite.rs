@@ -152,6 +152,11 @@ pub fn is_own(name: &str) -> bool {
     name.contains("iothread") && !name.starts_with(IOTEST)
 }
 
+/// True for the tests of the library itself, without a program around it.
+pub fn is_own_unit_test(name: &str) -> bool {
+    name.starts_with("test-iothread")
+}
+
 /// Every test about IOThreads that the build has. Those that pin it down must be among them as soon
 /// as their source is there, and at the latest when `iothread.c` goes.
 fn own(there: &[String], source: &Path) -> Result<BTreeSet<String>> {

@@ -18,6 +18,8 @@ pub enum Flavor {
     Modules,
     /// AddressSanitizer and UndefinedBehaviorSanitizer
     Asan,
+    /// ThreadSanitizer
+    Tsan,
     /// the options of Debian's own package
     Debian,
 }
@@ -54,6 +56,7 @@ impl Flavor {
             Flavor::Lto => &["--cc=ccache gcc", "--enable-lto"],
             Flavor::Modules => &["--cc=ccache gcc", "--enable-modules"],
             Flavor::Asan => &["--cc=ccache gcc", "--enable-asan", "--enable-ubsan"],
+            Flavor::Tsan => &["--cc=ccache gcc", "--enable-tsan"],
             // What debian/rules passes, less what needs libraries that setup does not install.
             Flavor::Debian => &[
                 "--cc=ccache gcc",
@@ -85,8 +88,23 @@ impl Flavor {
         }
     }
 
-    /// True if compiling is so slow that only the programs and the IOThread's own tests are built.
+    /// What the library's object asks for when the sanitizer watches it, too.
+    pub fn sanitizer(self) -> Option<&'static str> {
+        match self {
+            Flavor::Asan => Some("__asan_init"),
+            Flavor::Tsan => Some("__tsan_init"),
+            _ => None,
+        }
+    }
+
+    /// Whether a build is made only for the programs and the IOThread's own tests.
     pub fn is_slow(self) -> bool {
-        self == Flavor::Asan
+        self.sanitizer().is_some()
+    }
+
+    /// Whole programs race in QEMU's C. What the library shares between threads is shared in its
+    /// unit tests, too.
+    pub fn is_for_unit_tests(self) -> bool {
+        self == Flavor::Tsan
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::{Expression, cmd};
 
-use crate::bisect::suite::is_own;
+use crate::bisect::suite::{is_own, is_own_unit_test};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 use crate::flags;
@@ -78,7 +78,7 @@ pub fn in_worktree(
     let done = Step::new(
         title,
         format!("build-{}{}", label.replace(' ', "-"), flavor.suffix()),
-        ninja(ctx, &build, &words),
+        sanitized(ninja(ctx, &build, &words), flavor),
     )
     .counted()
     .run(ctx)?;
@@ -89,6 +89,9 @@ pub fn in_worktree(
 fn targets(build: &Path, flavor: Flavor) -> Result<Vec<String>> {
     if !flavor.is_slow() {
         return Ok(Vec::new());
+    }
+    if flavor.is_for_unit_tests() {
+        return meson::targets(build, is_own_unit_test);
     }
     let programs = flavor::PROGRAMS.iter().chain(&["qemu-img", "qemu-io"]);
     let mut targets: Vec<String> = programs.map(|name| name.to_string()).collect();
@@ -112,6 +115,14 @@ pub fn environment(ctx: &Ctx, expression: Expression) -> Expression {
         .env_remove("CARGO_MANIFEST_DIR")
         .env_remove("RUSTFLAGS")
         .env_remove("DESTDIR")
+}
+
+/// Lets the one stable rustc that is there take the sanitizers' flags for the library, and for it only.
+fn sanitized(expression: Expression, flavor: Flavor) -> Expression {
+    match flavor.sanitizer() {
+        Some(_) => expression.env("RUSTC_BOOTSTRAP", "qemu_iothread"),
+        None => expression,
+    }
 }
 
 /// `target/qemu/current` names the last good build: the library's own tests find QEMU's headers there.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use duct::cmd;
 
-use crate::build::Built;
+use crate::build::{Built, Flavor};
 use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
 use crate::lock;
@@ -34,6 +34,14 @@ pub fn quick(ctx: &Ctx, built: &Built, report: &mut Report) {
     report.pass("gate: fma and sqrt are libm's", || programs::libm(build));
     report.pass("gate: ninja -t missingdeps is clean", || missing_deps(build));
     report.pass("gate: a no-op rebuild does nothing", || rebuild::nothing(ctx, build));
+}
+
+/// A sanitizer that does not watch the library proves nothing about it.
+pub fn watched(built: &Built, flavor: Flavor) -> Result<()> {
+    match flavor.sanitizer() {
+        Some(symbol) => object::asks_for(&built.build, symbol),
+        None => Ok(()),
+    }
 }
 
 /// Changes files and builds again; the work tree is as before afterwards.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use duct::cmd;
 
 use super::{OBJECT, nm};
@@ -47,6 +47,12 @@ pub fn undefined(build: &Path) -> Result<()> {
         qemu.into_iter().filter(|name| !name.starts_with("_ZN") && !name.starts_with("_R")),
     );
     same("neither QEMU's nor glib's nor libc's", asked.difference(&known))
+}
+
+pub fn asks_for(build: &Path, symbol: &str) -> Result<()> {
+    let asked = nm::names(&build.join(OBJECT), &["--undefined-only"])?;
+    ensure!(asked.contains(symbol), "{OBJECT} does not ask for {symbol}");
+    Ok(())
 }
 
 pub fn runtime(build: &Path) -> Result<()> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use regex_lite::{Captures, Regex};
 
-use super::{TestResult, Verdict, with_build_python};
+use super::{TestResult, Verdict, in_build};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 
@@ -30,7 +30,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
         .env("TEST_DIR", images.path())
         .env("SOCK_DIR", sockets.path());
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
-    let outcome = Step::new(title, &log_name, with_build_python(check, build)).run(ctx);
+    let outcome = Step::new(title, &log_name, in_build(ctx, check, build)).run(ctx);
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
     let results = parse(&log, names)?;
     match outcome {

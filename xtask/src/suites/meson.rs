@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{TestResult, Verdict, with_build_python};
+use super::{TestResult, Verdict, in_build};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
 
@@ -53,7 +53,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let options = ["test", "--no-rebuild", "--timeout-multiplier", "3", "--logbase", &base];
     let words = options.iter().map(|word| word.to_string()).chain(names.iter().cloned());
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
-    let step = Step::new(title, &base, with_build_python(meson, build)).counted();
+    let step = Step::new(title, &base, in_build(ctx, meson, build)).counted();
     let outcome = step.run(ctx);
     let results = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     match outcome {

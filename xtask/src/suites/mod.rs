@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use duct::Expression;
 
+use crate::ctx::Ctx;
+
 /// How one test of a suite ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -55,7 +57,16 @@ pub fn all_well(results: &[TestResult]) -> Result<()> {
     Ok(())
 }
 
-/// Tests run with the Python of the build that they test.
-fn with_build_python(expression: Expression, build: &Path) -> Expression {
-    expression.env("PYTHON", build.join("pyvenv/bin/python3")).env_remove("MAKEFLAGS")
+/// Tests run with the Python of the build that they test, and under a sanitizer that build has to
+/// say what is wrong: whole stacks, which the lists of what is QEMU's own are matched with.
+fn in_build(ctx: &Ctx, expression: Expression, build: &Path) -> Expression {
+    let known = |list: &str| {
+        format!("suppressions={}", ctx.root.join("tests/sanitizers").join(list).display())
+    };
+    expression
+        .env("PYTHON", build.join("pyvenv/bin/python3"))
+        .env("ASAN_OPTIONS", "halt_on_error=1:abort_on_error=1:fast_unwind_on_malloc=0")
+        .env("LSAN_OPTIONS", known("lsan.supp"))
+        .env("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp")))
+        .env_remove("MAKEFLAGS")
 }

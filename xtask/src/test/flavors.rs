@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The other ways to build QEMU: each builds and passes what pins down the IOThread.
 
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use super::characterisation;
-use crate::build::{self, Flavor};
+use crate::bisect::suite::is_own_unit_test;
+use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
+use crate::gates;
 use crate::report::Report;
+use crate::suites::{self, meson};
 use crate::version::Point;
 
 pub fn checks(ctx: &Ctx, report: &mut Report) {
@@ -14,8 +18,20 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
         if *flavor != Flavor::Default {
             report.pass(&format!("flavour {}", flavor.name()), || {
                 let built = build::build(ctx, &ctx.tree, Point::Tip, *flavor)?;
-                characterisation(ctx, &built)
+                gates::watched(&built, *flavor)?;
+                if flavor.is_for_unit_tests() {
+                    unit_tests(ctx, &built)
+                } else {
+                    characterisation(ctx, &built)
+                }
             });
         }
     }
+}
+
+fn unit_tests(ctx: &Ctx, built: &Built) -> Result<()> {
+    let mut names = meson::list(&built.build)?;
+    names.retain(|name| is_own_unit_test(name));
+    ensure!(!names.is_empty(), "the build has no unit test of the library");
+    suites::all_well(&meson::run(ctx, &built.build, "unit tests of tip", &names)?)
 }

@@ -11,16 +11,22 @@ use crate::qemu::Bare;
 
 const SCHEMA: &str = "qapi/iothread.json";
 
-/// What the example's host has: one IOThread of those exists before the others.
-const OBJECTS: [&str; 1] = ["iothread,id=iothread0"];
+/// The machine that the example is about: one IOThread and a disk that uses it.
+const MACHINE: [&str; 6] = [
+    "-object",
+    "iothread,id=iothread0",
+    "-blockdev",
+    "null-co,node-name=node0",
+    "-device",
+    "virtio-blk-pci,id=disk0,drive=node0,iothread=iothread0",
+];
 
 pub fn check(tip: &Built) -> Result<()> {
     let path = tip.source.join(SCHEMA);
     let schema =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let (request, reply) = example(&schema).context("the schema has no example")?;
-    let more = OBJECTS.iter().flat_map(|object| ["-object".to_string(), object.to_string()]);
-    let mut qemu = Bare::start(&tip.build, &more.collect::<Vec<_>>())?;
+    let mut qemu = Bare::start(&tip.build, &MACHINE.map(String::from))?;
     let command = request["execute"].as_str().context("the example executes nothing")?;
     let real = json!({ "return": qemu.qmp.execute(command, json!({}))? });
     ensure!(masked(&real) == masked(&reply), "the example says {reply}, QEMU says {real}");

@@ -57,6 +57,10 @@ const FUNCTIONS: &[&str] = &[
     "visit_type_int64",
 ];
 
+/// What it passes on, and what tells that the tree at hand has something.
+const CONSTANTS: &[&str] =
+    &["QEMU_THREAD_JOINABLE", "IOTHREAD_REFUSES_OBJECT_DEL", "TRACE_IOTHREAD_REF_ENABLED"];
+
 const TYPES: &[&str] =
     &["EventLoopBase", "EventLoopBaseClass", "IOThreadInfo", "IOThreadInfoList", "TypeInfo"];
 
@@ -174,8 +178,9 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     for function in FUNCTIONS {
         builder = builder.allowlist_function(function);
     }
-    builder =
-        builder.allowlist_var("QEMU_THREAD_JOINABLE").allowlist_var("IOTHREAD_REFUSES_OBJECT_DEL");
+    for name in CONSTANTS {
+        builder = builder.allowlist_var(name);
+    }
     for name in TYPES {
         builder = builder.allowlist_type(name);
     }
@@ -218,6 +223,9 @@ fn probe(bindings: &str) {
     }
     if flat.contains("const IOTHREAD_REFUSES_OBJECT_DEL:") {
         println!("cargo::rustc-cfg=qemu_refuses_object_del");
+    }
+    if flat.contains("const TRACE_IOTHREAD_REF_ENABLED:") {
+        println!("cargo::rustc-cfg=qemu_traces");
     }
     if flat.contains("struct IOThreadHolder {") {
         println!("cargo::rustc-cfg=qemu_holders");

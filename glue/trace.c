@@ -6,18 +6,12 @@
 #include "qemu/osdep.h"
 #include "trace/trace-root.h"
 
+/* A QEMU without these events traces nothing. */
+#ifdef TRACE_IOTHREAD_REF_ENABLED
 void qemu_iothread_trace_start(const char *id);
 void qemu_iothread_trace_stop(const char *id);
 void qemu_iothread_trace_ref(const char *id, const char *holder);
 void qemu_iothread_trace_unref(const char *id, const char *holder);
-
-/* A QEMU without these events traces nothing. */
-#ifndef TRACE_IOTHREAD_REF_ENABLED
-#define trace_iothread_start(id) ((void)(id))
-#define trace_iothread_stop(id) ((void)(id))
-#define trace_iothread_ref(id, holder) ((void)(id), (void)(holder))
-#define trace_iothread_unref(id, holder) ((void)(id), (void)(holder))
-#endif
 
 void qemu_iothread_trace_start(const char *id)
 {
@@ -38,3 +32,4 @@ void qemu_iothread_trace_unref(const char *id, const char *holder)
 {
     trace_iothread_unref(id, holder);
 }
+#endif

@@ -11,7 +11,9 @@ use core::ffi::{c_char, CStr};
 use crate::class::IOThread;
 use crate::fatal::misuse;
 use crate::sys::glib::is_utf8;
-use crate::sys::{aio, object, trace};
+#[cfg(qemu_traces)]
+use crate::sys::trace;
+use crate::sys::{aio, object};
 
 /// Puts `holder` on record and takes a reference for it; `call` is what C called.
 ///
@@ -24,6 +26,7 @@ pub unsafe fn hold(call: &'static CStr, iothread: *mut IOThread, holder: *const 
         let (iothread, name) = valid(call.as_ptr(), iothread, holder);
         iothread.holders().lock(|holders| holders.add(name));
         object::add_ref(iothread.object());
+        #[cfg(qemu_traces)]
         trace::hold(iothread.worker().id(), holder);
     }
 }
@@ -47,6 +50,7 @@ pub unsafe fn let_go(call: &'static CStr, iothread: *mut IOThread, holder: *cons
             let what = c"drops the last reference on the IOThread's own thread";
             misuse(call, iothread, holder, what);
         }
+        #[cfg(qemu_traces)]
         trace::let_go(iothread.worker().id(), holder);
         object::drop_ref(object);
     }

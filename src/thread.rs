@@ -17,6 +17,7 @@ use crate::sys::aio::AioContext;
 use crate::sys::bindings as qemu;
 use crate::sys::error::Error;
 use crate::sys::glib::{GString, MainContext, MainLoop};
+#[cfg(qemu_traces)]
 use crate::sys::trace;
 
 /// What the thread's name has before the IOThread's id.
@@ -139,6 +140,7 @@ impl Worker {
         // SAFETY: invariant of Worker: it outlives the thread, which is joined
         // before dispose().
         unsafe {
+            #[cfg(qemu_traces)]
             trace::start(self.id());
             qemu::qemu_thread_create(thread, name, Some(run), self.as_opaque(), joinable);
             qemu::qemu_sem_wait(self.up.get());
@@ -154,6 +156,7 @@ impl Worker {
         // SAFETY: invariant of Worker; the thread still polls ctx, so the bottom
         // half will run.
         unsafe {
+            #[cfg(qemu_traces)]
             trace::stop(self.id());
             qemu::aio_bh_schedule_oneshot_full(self.ctx(), Some(quit), self.as_opaque(), name);
             qemu::qemu_thread_join(self.thread.get());

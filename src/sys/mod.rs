@@ -9,4 +9,5 @@ pub mod glib;
 pub mod object;
 pub mod qthread;
 pub mod records;
+#[cfg(qemu_traces)]
 pub mod trace;

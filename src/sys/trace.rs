@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Trace events, by way of the C glue: QEMU declares them as inline functions.
-//! Where QEMU has no such events, these do nothing.
 
 use core::ffi::c_char;
 

@@ -16,3 +16,4 @@
 #include "qom/object.h"
 #include "system/event-loop-base.h"
 #include "system/iothread.h"
+#include "trace/trace-root.h"

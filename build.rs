@@ -23,7 +23,6 @@ const FUNCTIONS: &[&str] = &[
     "aio_get_g_source",
     "aio_notify",
     "aio_poll",
-    "error_free",
     "error_propagate",
     "error_report",
     "error_setg_internal",

@@ -11,8 +11,7 @@ use crate::model::holders::Holders;
 use crate::model::params::{in_range, Param, PollParams, PARAMS};
 use crate::registry;
 use crate::sys::aio;
-use crate::sys::bindings::{self as qemu, ClassData};
-use crate::sys::error::{check, propagate, Error, Errp};
+use crate::sys::bindings::{self as qemu, ClassData, Errp};
 use crate::sys::object;
 use crate::sys::qthread::Mutex;
 use crate::sys::records::Records;
@@ -60,13 +59,24 @@ impl IOThread {
         self.base().cast()
     }
 
-    /// Gives all parameters to `ctx`; the first that QEMU refuses ends it.
-    fn configure(&self, ctx: *mut qemu::AioContext) -> Result<(), Error> {
-        // SAFETY: ctx is this IOThread's, or about to be; invariant of IOThread.
+    /// Gives all parameters to `ctx` and says whether QEMU took them; the first that
+    /// it refuses ends it, with the reason in `errp`.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` is live, `errp` what a caller of QEMU's may pass as one.
+    unsafe fn configure(&self, ctx: *mut qemu::AioContext, errp: Errp) -> bool {
+        let mut error = null_mut();
+        // SAFETY: the caller's word; invariant of IOThread. No error is passed on
+        // as none.
         unsafe {
-            check(|errp| aio::set_poll_params(ctx, &self.params, errp))?;
-            check(|errp| aio::set_base_params(ctx, self.base(), errp))
+            aio::set_poll_params(ctx, &self.params, &mut error);
+            if error.is_null() {
+                aio::set_base_params(ctx, self.base(), &mut error);
+            }
+            qemu::error_propagate(errp, error);
         }
+        error.is_null()
     }
 }
 
@@ -148,11 +158,9 @@ unsafe extern "C" fn complete(base: *mut qemu::EventLoopBase, errp: Errp) {
     unsafe {
         let iothread = &*this;
         let id = object::id(base.cast());
-        let started = iothread.worker.start(id, |ctx| iothread.configure(ctx));
-        if started.is_ok() {
+        if iothread.worker.start(id, errp, |ctx| iothread.configure(ctx, errp)) {
             registry::enter(iothread.worker.ctx(), this);
         }
-        propagate(errp, started);
     }
 }
 
@@ -163,7 +171,7 @@ unsafe extern "C" fn update_params(base: *mut qemu::EventLoopBase, errp: Errp) {
         let iothread = &*base.cast::<IOThread>();
         let ctx = iothread.worker.ctx();
         if !ctx.is_null() {
-            propagate(errp, iothread.configure(ctx));
+            iothread.configure(ctx, errp);
         }
     }
 }

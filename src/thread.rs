@@ -14,8 +14,7 @@ use glib_sys as glib;
 
 use crate::model::phase::{Phase, PhaseCell, Trigger};
 use crate::sys::aio::AioContext;
-use crate::sys::bindings as qemu;
-use crate::sys::error::Error;
+use crate::sys::bindings::{self as qemu, Errp};
 use crate::sys::glib::{GString, MainContext, MainLoop};
 #[cfg(qemu_traces)]
 use crate::sys::trace;
@@ -88,26 +87,29 @@ impl Worker {
     }
 
     /// Makes the event loop, lets `configure` set it up, and starts the thread;
-    /// returns when the thread is up. Nothing is left behind on failure.
-    ///
-    /// # Errors
-    ///
-    /// Those of the AioContext's making and `configure`'s.
+    /// returns true when the thread is up. On failure nothing is left behind, and
+    /// `errp` has the reason, QEMU's or `configure`'s.
     ///
     /// # Safety
     ///
-    /// `id` is null or a C string.
+    /// `id` is null or a C string, `errp` what a caller of QEMU's may pass as one.
     pub unsafe fn start(
         &self,
         id: *const c_char,
-        configure: impl FnOnce(*mut qemu::AioContext) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        errp: Errp,
+        configure: impl FnOnce(*mut qemu::AioContext) -> bool,
+    ) -> bool {
         // SAFETY: the caller's word.
-        unsafe { self.make_contexts(id)? };
+        let Some(ctx) = (unsafe { AioContext::new(errp) }) else {
+            return false;
+        };
+        // SAFETY: the caller's word.
+        unsafe { self.make_loop(ctx, id) };
         let configured = configure(self.ctx());
-        match configured {
-            Ok(()) => self.spawn(),
-            Err(_) => self.give_back(),
+        if configured {
+            self.spawn();
+        } else {
+            self.give_back();
         }
         configured
     }
@@ -115,8 +117,7 @@ impl Worker {
     /// # Safety
     ///
     /// `id` is null or a C string.
-    unsafe fn make_contexts(&self, id: *const c_char) -> Result<(), Error> {
-        let ctx = AioContext::new()?;
+    unsafe fn make_loop(&self, ctx: AioContext, id: *const c_char) {
         let context = MainContext::new();
         // SAFETY: the caller's word, and constants.
         let (name, source_name) = unsafe {
@@ -129,7 +130,6 @@ impl Worker {
         self.main_context.store(context.into_raw(), Ordering::Relaxed);
         self.thread_name.store(name.into_raw(), Ordering::Relaxed);
         self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
-        Ok(())
     }
 
     /// The new thread inherits the CPU affinity of the caller, who waits for it.
@@ -175,7 +175,7 @@ impl Worker {
         unsafe { qemu::qemu_sem_destroy(self.up.get()) }
     }
 
-    /// Gives back what make_contexts() made, if it did, while no thread runs: the
+    /// Gives back what make_loop() made, if it did, while no thread runs: the
     /// AioContext before the main context that its source is attached to.
     fn give_back(&self) {
         // SAFETY: invariant of Worker; each pointer is taken once.

@@ -3,8 +3,7 @@
 
 use core::ptr::NonNull;
 
-use super::bindings as qemu;
-use super::error::{checked, Error, Errp};
+use super::bindings::{self as qemu, Errp};
 use super::glib::{GString, MainContext};
 use crate::model::params::PollParams;
 
@@ -14,17 +13,15 @@ use crate::model::params::PollParams;
 pub struct AioContext(NonNull<qemu::AioContext>);
 
 impl AioContext {
-    /// A new AioContext that no thread runs yet.
+    /// A new AioContext that no thread runs yet; none, and the reason in `errp`, as
+    /// when file descriptors run out.
     ///
-    /// # Errors
+    /// # Safety
     ///
-    /// QEMU's own, as when file descriptors run out.
-    pub fn new() -> Result<Self, Error> {
-        // SAFETY: errp is ours. QEMU returns NULL with an error only.
-        unsafe {
-            let (raw, outcome) = checked(|errp| qemu::aio_context_new(errp));
-            outcome.map(|()| Self(NonNull::new_unchecked(raw)))
-        }
+    /// `errp` is what a caller of QEMU's may pass as one.
+    pub unsafe fn new(errp: Errp) -> Option<Self> {
+        // SAFETY: the caller's word. What is not NULL is a reference.
+        NonNull::new(unsafe { qemu::aio_context_new(errp) }).map(Self)
     }
 
     /// Lets `context` run this AioContext's events, as the source `name`.

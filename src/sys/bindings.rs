@@ -16,6 +16,10 @@ use glib_sys::GSource;
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 
+/// Where a C caller wants its error; may be null, `&error_abort` or
+/// `&error_fatal`.
+pub type Errp = *mut *mut Error;
+
 /// What QOM hands to a class initialiser beside the class.
 #[cfg(qemu_const_class_data)]
 pub type ClassData = *const core::ffi::c_void;

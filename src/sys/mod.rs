@@ -4,7 +4,6 @@
 
 pub mod aio;
 pub mod bindings;
-pub mod error;
 pub mod glib;
 pub mod object;
 pub mod qthread;

@@ -24,9 +24,9 @@ const NAME_HEAD: &CStr = c"IO ";
 
 /// The event loop of one IOThread and the thread that runs it.
 ///
-/// Invariant: initialised in place by [`Self::init`], and not moved since. The
-/// pointers are null or ours and valid, all of them alike; only the main thread
-/// changes them, and not while the thread runs.
+/// Invariant: initialised in place by [`Self::init`], and not moved since. While
+/// `ctx` is not null, all pointers are ours and valid; only the main thread changes
+/// them, and not while the thread runs.
 ///
 /// What the event loop reads comes first, for short code.
 #[repr(C)]
@@ -70,12 +70,11 @@ impl Worker {
     /// The id that the IOThread had when it was completed, though it may have lost
     /// its parent since. For messages.
     pub fn id(&self) -> *const c_char {
-        let name = self.thread_name.load(Ordering::Relaxed);
-        if name.is_null() {
+        if self.ctx().is_null() {
             return c"(not started)".as_ptr();
         }
         // SAFETY: invariant of Worker; the string begins with NAME_HEAD.
-        unsafe { name.add(NAME_HEAD.count_bytes()) }
+        unsafe { self.thread_name.load(Ordering::Relaxed).add(NAME_HEAD.count_bytes()) }
     }
 
     /// Makes the thread run its main context from now on, and lends it.
@@ -178,25 +177,23 @@ impl Worker {
     /// Gives back what make_loop() made, if it did, while no thread runs: the
     /// AioContext before the main context that its source is attached to.
     fn give_back(&self) {
-        // SAFETY: invariant of Worker; each pointer is taken once.
+        let ctx = self.ctx();
+        if ctx.is_null() {
+            return;
+        }
+        self.ctx.store(null_mut(), Ordering::Relaxed);
+        // SAFETY: invariant of Worker; without ctx nobody uses the others.
         unsafe {
-            drop(AioContext::from_raw(take(&self.ctx)));
-            drop(MainContext::from_raw(take(&self.main_context)));
-            drop(MainLoop::from_raw(take(&self.main_loop)));
-            drop(GString::from_raw(take(&self.thread_name)));
+            drop(AioContext::from_raw(ctx));
+            drop(MainContext::from_raw(self.main_context.load(Ordering::Relaxed)));
+            drop(MainLoop::from_raw(self.main_loop.load(Ordering::Relaxed)));
+            drop(GString::from_raw(self.thread_name.load(Ordering::Relaxed)));
         }
     }
 
     fn as_opaque(&self) -> *mut c_void {
         ptr::from_ref(self).cast_mut().cast()
     }
-}
-
-/// Takes a pointer that no other thread sees.
-fn take<T>(pointer: &AtomicPtr<T>) -> *mut T {
-    let taken = pointer.load(Ordering::Relaxed);
-    pointer.store(null_mut(), Ordering::Relaxed);
-    taken
 }
 
 /// What the thread does.

@@ -46,9 +46,10 @@ impl AioContext {
     ///
     /// # Safety
     ///
-    /// `raw` is null or comes from [`Self::into_raw`], and is not used again.
-    pub unsafe fn from_raw(raw: *mut qemu::AioContext) -> Option<Self> {
-        NonNull::new(raw).map(Self)
+    /// `raw` comes from [`Self::into_raw`] and is not used again.
+    pub unsafe fn from_raw(raw: *mut qemu::AioContext) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self(NonNull::new_unchecked(raw)) }
     }
 }
 

@@ -52,9 +52,10 @@ impl MainContext {
     ///
     /// # Safety
     ///
-    /// `raw` is null or comes from [`Self::into_raw`], and is not used again.
-    pub unsafe fn from_raw(raw: *mut glib::GMainContext) -> Option<Self> {
-        NonNull::new(raw).map(Self)
+    /// `raw` comes from [`Self::into_raw`] and is not used again.
+    pub unsafe fn from_raw(raw: *mut glib::GMainContext) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self(NonNull::new_unchecked(raw)) }
     }
 }
 
@@ -82,9 +83,10 @@ impl MainLoop {
     ///
     /// # Safety
     ///
-    /// `raw` is null or comes from [`Self::into_raw`], and is not used again.
-    pub unsafe fn from_raw(raw: *mut glib::GMainLoop) -> Option<Self> {
-        NonNull::new(raw).map(Self)
+    /// `raw` comes from [`Self::into_raw`] and is not used again.
+    pub unsafe fn from_raw(raw: *mut glib::GMainLoop) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self(NonNull::new_unchecked(raw)) }
     }
 }
 
@@ -137,9 +139,10 @@ impl GString {
     ///
     /// # Safety
     ///
-    /// `raw` is null or a string of glib's that is not used again.
-    pub unsafe fn from_raw(raw: *mut c_char) -> Option<Self> {
-        NonNull::new(raw).map(Self)
+    /// `raw` is a string of glib's that is not used again.
+    pub unsafe fn from_raw(raw: *mut c_char) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self(NonNull::new_unchecked(raw)) }
     }
 }
 

@@ -11,6 +11,7 @@ use core::ffi::{c_char, CStr};
 use crate::class::IOThread;
 use crate::fatal::misuse;
 use crate::sys::glib::is_utf8;
+use crate::sys::records::Name;
 #[cfg(qemu_traces)]
 use crate::sys::trace;
 use crate::sys::{aio, object};
@@ -65,7 +66,7 @@ unsafe fn valid<'a>(
     call: *const c_char,
     iothread: *mut IOThread,
     holder: *const c_char,
-) -> (&'a IOThread, &'a CStr) {
+) -> (&'a IOThread, Name<'a>) {
     // SAFETY: the caller's word. An IOThread has cells and atomics for all that
     // others write.
     unsafe {
@@ -78,7 +79,7 @@ unsafe fn valid<'a>(
         } else if !is_utf8(holder) {
             c"the name is not UTF-8"
         } else {
-            return (&*iothread, CStr::from_ptr(holder));
+            return (&*iothread, Name::from_ptr(holder));
         };
         misuse(call, iothread, holder, what)
     }

@@ -99,6 +99,7 @@ unsafe fn describe(iothread: &IOThread, info: *mut qemu::IOThreadInfo) {
 mod holders {
     use super::*;
     use crate::model::kind::{classify, Kind};
+    use core::ffi::CStr;
 
     /// How the schema numbers what a holder is.
     const fn number(kind: Kind) -> qemu::IOThreadHolderType {
@@ -131,15 +132,16 @@ mod holders {
     pub unsafe fn describe(iothread: &IOThread, mut tail: *mut *mut qemu::IOThreadHolderList) {
         iothread.holders().lock(|holders| {
             holders.visit(|name, _| {
-                let (kind, from) = classify(name.to_bytes());
+                let name = name.as_ptr();
                 // SAFETY: the caller's word, and memory of ours; what is shown is
                 // the end of a C string. See the assertion above for the union.
                 unsafe {
+                    let (kind, from) = classify(CStr::from_ptr(name).to_bytes());
                     let holder: *mut qemu::IOThreadHolder =
                         glib::g_malloc0(size_of::<qemu::IOThreadHolder>()).cast();
                     let shown: *mut *mut c_char = (&raw mut (*holder).u).cast();
                     (*holder).type_ = number(kind);
-                    *shown = glib::g_strdup(name.as_ptr().add(from));
+                    *shown = glib::g_strdup(name.add(from));
 
                     let link: *mut qemu::IOThreadHolderList =
                         glib::g_malloc0(size_of::<qemu::IOThreadHolderList>()).cast();

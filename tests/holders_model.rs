@@ -24,7 +24,7 @@ struct Numbered {
 }
 
 impl Store for Numbered {
-    type Name = str;
+    type Name<'a> = &'a str;
     type Slot = u64;
 
     fn find(&self, name: &str) -> Option<u64> {

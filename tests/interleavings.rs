@@ -177,13 +177,13 @@ fn another_thread_may_stop_it_while_bottom_halves_come_in() {
 struct Pairs(Vec<(&'static str, NonZeroU32)>);
 
 impl Store for Pairs {
-    type Name = &'static str;
+    type Name<'a> = &'static str;
     type Slot = usize;
 
-    fn find(&self, name: &&'static str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| known == name)
+    fn find(&self, name: &'static str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| *known == name)
     }
-    fn append(&mut self, name: &&'static str) {
+    fn append(&mut self, name: &'static str) {
         self.0.push((name, NonZeroU32::MIN));
     }
     fn count(&self, slot: &usize) -> NonZeroU32 {
@@ -198,7 +198,7 @@ impl Store for Pairs {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    fn visit(&self, mut see: impl FnMut(&&'static str, NonZeroU32)) {
+    fn visit(&self, mut see: impl FnMut(&'static str, NonZeroU32)) {
         self.0.iter().for_each(|(name, count)| see(name, *count));
     }
 }
@@ -206,7 +206,7 @@ impl Store for Pairs {
 fn count_of(holders: &Holders<Pairs>, wanted: &str) -> u32 {
     let mut found = 0;
     holders.visit(|name, count| {
-        if *name == wanted {
+        if name == wanted {
             found += count.get();
         }
     });
@@ -220,16 +220,16 @@ fn two_threads_hold_under_a_name_of_their_own_and_one_in_common() {
         let threads = ["left", "right"].map(|own| {
             let holders = Arc::clone(&holders);
             thread::spawn(move || {
-                holders.lock().unwrap().add(&"both");
-                holders.lock().unwrap().add(&own);
+                holders.lock().unwrap().add("both");
+                holders.lock().unwrap().add(own);
                 {
                     let holders = holders.lock().unwrap();
                     assert_eq!(count_of(&holders, own), 1);
                     assert!((1..=2).contains(&count_of(&holders, "both")));
                 }
-                assert_eq!(holders.lock().unwrap().release(&"both"), Ok(()));
-                assert_eq!(holders.lock().unwrap().release(&own), Ok(()));
-                assert_eq!(holders.lock().unwrap().release(&own), Err(NotOnRecord));
+                assert_eq!(holders.lock().unwrap().release("both"), Ok(()));
+                assert_eq!(holders.lock().unwrap().release(own), Ok(()));
+                assert_eq!(holders.lock().unwrap().release(own), Err(NotOnRecord));
             })
         });
         for thread in threads {

@@ -13,14 +13,14 @@ use core::num::NonZeroU32;
 /// An insertion-ordered map from a holder's name to the number of its records.
 pub trait Store {
     /// A holder's name.
-    type Name: ?Sized;
+    type Name<'a>: Copy;
     /// Where one holder's record is kept; stays valid until it is removed.
     type Slot;
 
     /// The record of `name`, if there is one.
-    fn find(&self, name: &Self::Name) -> Option<Self::Slot>;
+    fn find(&self, name: Self::Name<'_>) -> Option<Self::Slot>;
     /// Copies `name` into a new last record that counts one.
-    fn append(&mut self, name: &Self::Name);
+    fn append(&mut self, name: Self::Name<'_>);
     /// How often the holder at `slot` is on record.
     fn count(&self, slot: &Self::Slot) -> NonZeroU32;
     /// Makes the holder at `slot` be on record `count` times.
@@ -30,7 +30,7 @@ pub trait Store {
     /// Whether there is no record.
     fn is_empty(&self) -> bool;
     /// Shows each holder once with its count, oldest first.
-    fn visit(&self, see: impl FnMut(&Self::Name, NonZeroU32));
+    fn visit(&self, see: impl FnMut(Self::Name<'_>, NonZeroU32));
 }
 
 /// A release of a name that is not on record.
@@ -53,7 +53,7 @@ impl<S: Store> Holders<S> {
     ///
     /// A record more than `u32::MAX` of one name is not counted: QOM's reference
     /// count, of which each record owns one, aborts long before.
-    pub fn add(&mut self, name: &S::Name) {
+    pub fn add(&mut self, name: S::Name<'_>) {
         match self.store.find(name) {
             Some(slot) => {
                 let count = self.store.count(&slot).saturating_add(1);
@@ -68,7 +68,7 @@ impl<S: Store> Holders<S> {
     /// # Errors
     ///
     /// [`NotOnRecord`] if there is none; nothing has changed then.
-    pub fn release(&mut self, name: &S::Name) -> Result<(), NotOnRecord> {
+    pub fn release(&mut self, name: S::Name<'_>) -> Result<(), NotOnRecord> {
         let slot = self.store.find(name).ok_or(NotOnRecord)?;
         let left = self.store.count(&slot).get().wrapping_sub(1);
         match NonZeroU32::new(left) {
@@ -84,7 +84,7 @@ impl<S: Store> Holders<S> {
     }
 
     /// Shows each holder once, with how often it is on record, oldest first.
-    pub fn visit(&self, see: impl FnMut(&S::Name, NonZeroU32)) {
+    pub fn visit(&self, see: impl FnMut(S::Name<'_>, NonZeroU32)) {
         self.store.visit(see);
     }
 }
@@ -102,7 +102,7 @@ mod tests {
     struct Pairs(Vec<(String, NonZeroU32)>);
 
     impl Store for Pairs {
-        type Name = str;
+        type Name<'a> = &'a str;
         type Slot = usize;
 
         fn find(&self, name: &str) -> Option<usize> {

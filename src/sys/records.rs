@@ -4,13 +4,36 @@
 //! queue keeps the order.
 
 use core::cell::Cell;
-use core::ffi::CStr;
+use core::ffi::{c_char, CStr};
+use core::marker::PhantomData;
 use core::num::NonZeroU32;
 use core::ptr::null_mut;
 
 use glib_sys as glib;
 
 use crate::model::holders::Store;
+
+/// A holder's name: a C string whose length nobody had to count.
+///
+/// Invariant: the pointer is to a C string that stays as it is for `'a`.
+#[derive(Clone, Copy)]
+pub struct Name<'a>(*const c_char, PhantomData<&'a CStr>);
+
+impl Name<'_> {
+    /// Borrows a C string.
+    ///
+    /// # Safety
+    ///
+    /// `name` is a C string that stays as it is while it is borrowed.
+    pub unsafe fn from_ptr(name: *const c_char) -> Self {
+        Self(name, PhantomData)
+    }
+
+    /// The C string.
+    pub fn as_ptr(self) -> *const c_char {
+        self.0
+    }
+}
 
 /// One holder: a link of the queue, whose data is the name.
 #[repr(C)]
@@ -41,10 +64,10 @@ impl Records {
 }
 
 impl Store for Records {
-    type Name = CStr;
+    type Name<'a> = Name<'a>;
     type Slot = Slot;
 
-    fn find(&self, name: &CStr) -> Option<Slot> {
+    fn find(&self, name: Name<'_>) -> Option<Slot> {
         if self.by_name.is_null() {
             return None;
         }
@@ -57,7 +80,7 @@ impl Store for Records {
         }
     }
 
-    fn append(&mut self, name: &CStr) {
+    fn append(&mut self, name: Name<'_>) {
         // SAFETY: invariant of Records, which this keeps: the new record is in
         // both.
         unsafe {
@@ -98,13 +121,13 @@ impl Store for Records {
         self.in_order.length == 0
     }
 
-    fn visit(&self, mut see: impl FnMut(&CStr, NonZeroU32)) {
+    fn visit(&self, mut see: impl FnMut(Name<'_>, NonZeroU32)) {
         let mut link = self.in_order.head;
         while !link.is_null() {
             let record: *const Record = link.cast();
             // SAFETY: invariant of Records.
             unsafe {
-                see(CStr::from_ptr((*link).data.cast()), (*record).count.get());
+                see(Name::from_ptr((*link).data.cast()), (*record).count.get());
                 link = (*link).next;
             }
         }

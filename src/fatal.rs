@@ -74,9 +74,10 @@ fn list_holders(iothread: &IOThread) -> *const c_char {
     iothread.holders().lock(|holders| {
         holders.visit(|name, count| {
             let text = if count == NonZeroU32::MIN { c"%s'%s'" } else { c"%s'%s' (%u times)" };
-            // SAFETY: list is glib's, the rest are C strings.
+            // SAFETY: list is glib's, the rest are C strings; a name on record is
+            // UTF-8.
             unsafe {
-                let name = escape(name.as_ptr());
+                let name = glib::g_strescape(name.as_ptr(), BEYOND_ASCII.as_ptr().cast());
                 glib::g_string_append_printf(list, text.as_ptr(), comma, name, count.get());
             }
             comma = c", ".as_ptr();

@@ -3,12 +3,12 @@
 //!
 //! Everything here runs in the main thread, under the BQL where there is one.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_void, CStr};
 use core::ptr::{self, null, null_mut};
 
 use crate::model::holders::Holders;
-use crate::model::params::{in_range, Param, PollParams, PARAMS};
+use crate::model::params::{in_range, Param, PollParams, NOT_IN_RANGE, PARAMS};
 use crate::registry;
 use crate::sys::aio;
 use crate::sys::bindings::{self as qemu, ClassData, Errp};
@@ -184,6 +184,12 @@ unsafe extern "C" fn can_be_deleted(base: *mut qemu::EventLoopBase) -> bool {
     iothread.holders().lock(|holders| holders.is_empty())
 }
 
+/// Where `params` has the value of `param`.
+fn value_of<'a>(param: &Param, params: &'a PollParams) -> &'a Cell<i64> {
+    // SAFETY: invariant of Param; all values are of one type.
+    unsafe { &*ptr::from_ref(params).byte_add(param.offset()).cast() }
+}
+
 unsafe extern "C" fn get_param(
     object: *mut qemu::Object,
     visitor: *mut qemu::Visitor,
@@ -194,7 +200,7 @@ unsafe extern "C" fn get_param(
     // SAFETY: invariant of IOThread; opaque is what class_init() registered.
     unsafe {
         let (params, param) = ((*object.cast::<IOThread>()).params(), &*opaque.cast::<Param>());
-        qemu::visit_type_int64(visitor, name, (param.value)(params).as_ptr(), errp);
+        qemu::visit_type_int64(visitor, name, value_of(param, params).as_ptr(), errp);
     }
 }
 
@@ -213,13 +219,12 @@ unsafe extern "C" fn set_param(
             return;
         }
         if !in_range(value) {
-            let (name, max) = (param.name.as_ptr(), i64::MAX);
+            let (text, name) = (NOT_IN_RANGE.as_ptr(), param.name.as_ptr());
             let (file, function) = (c"src/class.rs".as_ptr(), c"iothread_set_param".as_ptr());
-            let text = c"%s value must be in range [0, %lld]".as_ptr();
-            qemu::error_setg_internal(errp, file, line!() as i32, function, text, name, max);
+            qemu::error_setg_internal(errp, file, line!() as i32, function, text, name);
             return;
         }
-        (param.value)(iothread.params()).set(value);
+        value_of(param, iothread.params()).set(value);
         let ctx = iothread.worker.ctx();
         if !ctx.is_null() {
             aio::set_poll_params(ctx, iothread.params(), errp);

@@ -3,6 +3,7 @@
 
 use core::cell::Cell;
 use core::ffi::CStr;
+use core::mem::offset_of;
 
 /// How an IOThread polls before it sleeps, in nanoseconds.
 ///
@@ -19,20 +20,28 @@ pub struct PollParams {
 }
 
 /// One parameter as users see it: a QOM property of type `int`.
+///
+/// Invariant: `offset` is that of a value in [`PollParams`].
 #[derive(Debug)]
 pub struct Param {
     /// The property's name.
     pub name: &'static CStr,
-    /// Where its value is.
-    pub value: fn(&PollParams) -> &Cell<i64>,
+    offset: usize,
 }
 
 /// Every parameter, in the order in which they are registered.
 pub static PARAMS: [Param; 3] = [
-    Param { name: c"poll-max-ns", value: |params| &params.max_ns },
-    Param { name: c"poll-grow", value: |params| &params.grow },
-    Param { name: c"poll-shrink", value: |params| &params.shrink },
+    Param { name: c"poll-max-ns", offset: offset_of!(PollParams, max_ns) },
+    Param { name: c"poll-grow", offset: offset_of!(PollParams, grow) },
+    Param { name: c"poll-shrink", offset: offset_of!(PollParams, shrink) },
 ];
+
+impl Param {
+    /// At which byte of a [`PollParams`] its value begins.
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+}
 
 impl PollParams {
     /// Polling times of 16 to 32 microseconds raised the request rate on NVMe
@@ -48,10 +57,13 @@ impl Default for PollParams {
     }
 }
 
-/// Whether a parameter may be `value`: anything from 0 to `i64::MAX`.
+/// Whether a parameter may be `value`.
 pub const fn in_range(value: i64) -> bool {
     value >= 0
 }
+
+/// What a user is told whose value is not in the range, after the parameter's name.
+pub const NOT_IN_RANGE: &CStr = c"%s value must be in range [0, 9223372036854775807]";
 
 #[cfg(test)]
 mod tests {
@@ -60,15 +72,18 @@ mod tests {
     #[test]
     fn each_parameter_has_its_own_value() {
         let params = PollParams::new();
-        for (i, param) in (1..).zip(&PARAMS) {
-            (param.value)(&params).set(i);
+        let values = [&params.max_ns, &params.grow, &params.shrink];
+        let start = &raw const params;
+        for (param, value) in PARAMS.iter().zip(values) {
+            assert_eq!(start.wrapping_byte_add(param.offset()).cast(), value as *const Cell<i64>);
         }
-        assert_eq!((params.max_ns.get(), params.grow.get(), params.shrink.get()), (1, 2, 3));
     }
 
     #[test]
     fn the_range_is_what_the_error_says() {
         assert!(in_range(0) && in_range(i64::MAX));
         assert!(!in_range(-1) && !in_range(i64::MIN));
+        let range = std::format!("%s value must be in range [0, {}]", i64::MAX);
+        assert_eq!(NOT_IN_RANGE.to_str(), Ok(range.as_str()));
     }
 }

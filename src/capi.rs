@@ -81,7 +81,7 @@ pub extern "C" fn iothread_query_internal() -> *mut IOThreadInfoList {
 #[no_mangle]
 pub unsafe extern "C" fn iothread_ref(iothread: *mut IOThread, holder: *const c_char) {
     // SAFETY: the C caller's word.
-    unsafe { holding::hold(c"iothread_ref", iothread, holder) }
+    unsafe { holding::hold(iothread, holder, c"iothread_ref") }
 }
 
 /// Let an IOThread go that was held as @holder.
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn iothread_ref(iothread: *mut IOThread, holder: *const c_
 #[no_mangle]
 pub unsafe extern "C" fn iothread_unref(iothread: *mut IOThread, holder: *const c_char) {
     // SAFETY: the C caller's word.
-    unsafe { holding::let_go(c"iothread_unref", iothread, holder) }
+    unsafe { holding::let_go(iothread, holder, c"iothread_unref") }
 }
 
 /// Hold an IOThread as iothread_ref() does.
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn iothread_ref_and_get_aio_context(
 ) -> *mut AioContext {
     // SAFETY: the C caller's word.
     unsafe {
-        holding::hold(c"iothread_ref_and_get_aio_context", iothread, holder);
+        holding::hold(iothread, holder, c"iothread_ref_and_get_aio_context");
         (*iothread).worker().ctx()
     }
 }

@@ -32,9 +32,9 @@ static BEYOND_ASCII: [u8; 129] = {
 /// `iothread` is null or live, `holder` null or a C string of any bytes.
 #[cold]
 pub unsafe fn misuse(
-    call: *const c_char,
     iothread: *const IOThread,
     holder: *const c_char,
+    call: *const c_char,
     what: &'static CStr,
 ) -> ! {
     // SAFETY: the caller's word, and constants; the process ends before any

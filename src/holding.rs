@@ -21,10 +21,10 @@ use crate::sys::{aio, object};
 /// # Safety
 ///
 /// `iothread` is null or a live IOThread, `holder` null or a C string.
-pub unsafe fn hold(call: &'static CStr, iothread: *mut IOThread, holder: *const c_char) {
+pub unsafe fn hold(iothread: *mut IOThread, holder: *const c_char, call: &'static CStr) {
     // SAFETY: the caller's word; invariant of IOThread.
     unsafe {
-        let (iothread, name) = valid(call.as_ptr(), iothread, holder);
+        let (iothread, name) = valid(iothread, holder, call.as_ptr());
         iothread.holders().lock(|holders| holders.add(name));
         object::add_ref(iothread.object());
         #[cfg(qemu_traces)]
@@ -38,22 +38,23 @@ pub unsafe fn hold(call: &'static CStr, iothread: *mut IOThread, holder: *const 
 /// # Safety
 ///
 /// As for [`hold`]; in the main thread if nobody else has a reference.
-pub unsafe fn let_go(call: &'static CStr, iothread: *mut IOThread, holder: *const c_char) {
+pub unsafe fn let_go(iothread: *mut IOThread, holder: *const c_char, call: &'static CStr) {
     let call = call.as_ptr();
     // SAFETY: the caller's word; the record that goes owned a reference.
     unsafe {
-        let (iothread, name) = valid(call, iothread, holder);
-        if iothread.holders().lock(|holders| holders.release(name)).is_err() {
-            misuse(call, iothread, holder, c"is not on record");
-        }
+        let (iothread, name) = valid(iothread, holder, call);
         let object = iothread.object();
-        if object::is_last_ref(object) && aio::is_current(iothread.worker().ctx()) {
-            let what = c"drops the last reference on the IOThread's own thread";
-            misuse(call, iothread, holder, what);
-        }
-        #[cfg(qemu_traces)]
-        trace::let_go(iothread.worker().id(), holder);
-        object::drop_ref(object);
+        let what = if iothread.holders().lock(|holders| holders.release(name)).is_err() {
+            c"is not on record"
+        } else if object::is_last_ref(object) && aio::is_current(iothread.worker().ctx()) {
+            c"drops the last reference on the IOThread's own thread"
+        } else {
+            #[cfg(qemu_traces)]
+            trace::let_go(iothread.worker().id(), holder);
+            object::drop_ref(object);
+            return;
+        };
+        misuse(iothread, holder, call, what)
     }
 }
 
@@ -63,9 +64,9 @@ pub unsafe fn let_go(call: &'static CStr, iothread: *mut IOThread, holder: *cons
 ///
 /// As for [`hold`].
 unsafe fn valid<'a>(
-    call: *const c_char,
     iothread: *mut IOThread,
     holder: *const c_char,
+    call: *const c_char,
 ) -> (&'a IOThread, Name<'a>) {
     // SAFETY: the caller's word. An IOThread has cells and atomics for all that
     // others write.
@@ -81,6 +82,6 @@ unsafe fn valid<'a>(
         } else {
             return (&*iothread, Name::from_ptr(holder));
         };
-        misuse(call, iothread, holder, what)
+        misuse(iothread, holder, call, what)
     }
 }

@@ -8,7 +8,7 @@ use core::ffi::{c_char, c_void, CStr};
 use core::ptr::{self, null, null_mut};
 
 use crate::model::holders::Holders;
-use crate::model::params::{in_range, Param, PollParams, NOT_IN_RANGE, PARAMS};
+use crate::model::params::{in_range, Param, PollParams, NOT_IN_RANGE, PARAMS, POLL_MAX_NS};
 use crate::registry;
 use crate::sys::aio;
 use crate::sys::bindings::{self as qemu, ClassData, Errp};
@@ -128,11 +128,11 @@ unsafe extern "C" fn class_init(class: *mut qemu::ObjectClass, _data: ClassData)
 unsafe extern "C" fn instance_init(object: *mut qemu::Object) {
     let this: *mut IOThread = object.cast();
     // SAFETY: QOM gives zeroed memory of instance_size bytes that only the parent
-    // class has touched.
+    // class has touched. Zeroes are valid parameters, and holders without a record.
     unsafe {
-        ptr::addr_of_mut!((*this).params).write(PollParams::new());
+        (*this).params().max_ns.set(POLL_MAX_NS);
         Worker::init(ptr::addr_of_mut!((*this).worker));
-        Mutex::init(ptr::addr_of_mut!((*this).holders), Holders::new(Records::new()));
+        Mutex::init(ptr::addr_of_mut!((*this).holders));
     }
 }
 
@@ -141,12 +141,12 @@ unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
     // SAFETY: invariant of IOThread; the last reference is gone, so that nobody
     // but its own thread knows it, and that one ends here.
     unsafe {
-        let ctx = (*this).worker.ctx();
-        if !ctx.is_null() {
-            (*this).worker.stop();
-            registry::leave(ctx);
+        let worker = (*this).worker();
+        worker.stop();
+        if !worker.ctx().is_null() {
+            registry::leave(worker.ctx());
         }
-        (*this).worker.dispose();
+        worker.dispose();
         ptr::drop_in_place(ptr::addr_of_mut!((*this).holders));
     }
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use glib_sys as glib;
 
-use crate::model::phase::{Phase, PhaseCell, Trigger};
+use crate::model::phase::{PhaseCell, Trigger};
 use crate::sys::aio::AioContext;
 use crate::sys::bindings::{self as qemu, Errp};
 use crate::sys::glib::{GString, MainContext, MainLoop};
@@ -51,7 +51,10 @@ impl Worker {
     /// are a `New` phase, null pointers and nothing asked for.
     pub unsafe fn init(this: *mut Self) {
         // SAFETY: the caller's word.
-        unsafe { qemu::qemu_sem_init(UnsafeCell::raw_get(ptr::addr_of!((*this).up)), 0) }
+        unsafe {
+            (*this).thread_id.store(-1, Ordering::Relaxed);
+            qemu::qemu_sem_init(UnsafeCell::raw_get(ptr::addr_of!((*this).up)), 0);
+        }
     }
 
     /// The AioContext, borrowed; null unless the IOThread was completed.
@@ -61,9 +64,6 @@ impl Worker {
 
     /// The host's id of the thread, or -1 before there is one.
     pub fn thread_id(&self) -> c_int {
-        if self.phase.get() < Phase::Running {
-            return -1;
-        }
         self.thread_id.load(Ordering::Relaxed)
     }
 
@@ -124,10 +124,10 @@ impl Worker {
             let source_name = GString::format(c"%s aio-context", name.as_ptr());
             (name, source_name)
         };
+        self.thread_name.store(name.into_raw(), Ordering::Relaxed);
         ctx.attach_to(&context, &source_name);
         self.main_loop.store(context.new_loop().into_raw(), Ordering::Relaxed);
         self.main_context.store(context.into_raw(), Ordering::Relaxed);
-        self.thread_name.store(name.into_raw(), Ordering::Relaxed);
         self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
     }
 

@@ -20,17 +20,15 @@ pub struct Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// Initialises the mutex at `this`.
+    /// Initialises the mutex at `this`; the value is what is there.
     ///
     /// # Safety
     ///
-    /// `this` is writable memory that nobody else knows and that stays there.
-    pub unsafe fn init(this: *mut Self, value: T) {
+    /// `this` is writable memory that nobody else knows and that stays there, with
+    /// a valid value.
+    pub unsafe fn init(this: *mut Self) {
         // SAFETY: the caller's word.
-        unsafe {
-            qemu::qemu_mutex_init(UnsafeCell::raw_get(ptr::addr_of!((*this).raw)));
-            UnsafeCell::raw_get(ptr::addr_of!((*this).value)).write(value);
-        }
+        unsafe { qemu::qemu_mutex_init(UnsafeCell::raw_get(ptr::addr_of!((*this).raw))) }
     }
 
     /// Runs `with` while the mutex is held. Not recursive.

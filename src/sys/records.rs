@@ -42,7 +42,8 @@ struct Record {
     count: Cell<NonZeroU32>,
 }
 
-/// A store in glib's memory; takes none while it was never used.
+/// A store in glib's memory; takes none while it was never used, and then is all
+/// zeroes.
 ///
 /// Invariant: `by_name` owns each record and its name, and maps the one to the
 /// other; `in_order` links exactly these records. Without a table the queue is
@@ -54,14 +55,6 @@ pub struct Records {
 
 /// A record.
 pub struct Slot(*mut Record);
-
-impl Records {
-    /// An empty store.
-    pub const fn new() -> Self {
-        let in_order = glib::GQueue { head: null_mut(), tail: null_mut(), length: 0 };
-        Self { by_name: null_mut(), in_order }
-    }
-}
 
 impl Store for Records {
     type Name<'a> = Name<'a>;

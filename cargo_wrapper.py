@@ -193,7 +193,7 @@ def environment(args):
     env['CARGO_PROFILE_EMBED_DEBUG'] = args.debug_info
     # Without optimisation panic paths stay, and with them undefined symbols of
     # Rust's; and what is optimised for size here is no slower.
-    env['CARGO_PROFILE_EMBED_OPT_LEVEL'] = '1' if args.optimization in ('0', 'g') else 's'
+    env['CARGO_PROFILE_EMBED_OPT_LEVEL'] = '1' if args.optimization in ('0', 'g') else 'z'
     return env
 
 

@@ -40,7 +40,6 @@ pub fn describe_internal() -> *mut qemu::IOThreadInfoList {
 /// # Safety
 ///
 /// `root` is a live object.
-#[inline(never)]
 unsafe fn describe_below(root: *mut qemu::Object) -> *mut qemu::IOThreadInfoList {
     let mut head: *mut qemu::IOThreadInfoList = null_mut();
     let mut tail: *mut *mut qemu::IOThreadInfoList = &mut head;

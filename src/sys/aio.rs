@@ -65,6 +65,8 @@ impl Drop for AioContext {
 /// # Safety
 ///
 /// `ctx` is live, `errp` what a caller of QEMU's may pass as one. Main thread.
+// Inlined: no longer than a call.
+#[inline(always)]
 pub unsafe fn set_poll_params(ctx: *mut qemu::AioContext, params: &PollParams, errp: Errp) {
     let (max, grow, shrink) = (params.max_ns.get(), params.grow.get(), params.shrink.get());
     // SAFETY: the caller's word.

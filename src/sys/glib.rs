@@ -102,6 +102,8 @@ impl Drop for MainLoop {
 /// # Safety
 ///
 /// `string` is a C string.
+// Inlined: no longer than a call.
+#[inline(always)]
 pub unsafe fn is_utf8(string: *const c_char) -> bool {
     // SAFETY: the caller's word.
     unsafe { glib::g_utf8_validate(string.cast(), -1, core::ptr::null_mut()) != glib::GFALSE }

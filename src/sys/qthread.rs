@@ -40,13 +40,11 @@ impl<T> Mutex<T> {
         result
     }
 
-    #[inline(never)]
     fn acquire(&self) {
         // SAFETY: invariant of Mutex.
         unsafe { qemu::qemu_mutex_lock_impl(self.raw.get(), HERE.as_ptr(), 0) }
     }
 
-    #[inline(never)]
     fn release(&self) {
         // SAFETY: invariant of Mutex; lock() acquired it.
         unsafe { qemu::qemu_mutex_unlock_impl(self.raw.get(), HERE.as_ptr(), 0) }

@@ -145,6 +145,7 @@ unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
         worker.stop();
         if !worker.ctx().is_null() {
             registry::leave(worker.ctx());
+            worker.give_back();
         }
         worker.dispose();
         ptr::drop_in_place(ptr::addr_of_mut!((*this).holders));

@@ -108,7 +108,8 @@ impl Worker {
         if configured {
             self.spawn();
         } else {
-            self.give_back();
+            // SAFETY: make_loop() has made it.
+            unsafe { self.give_back() };
         }
         configured
     }
@@ -163,24 +164,24 @@ impl Worker {
         let _ = self.phase.advance(Trigger::Joined);
     }
 
-    /// Ends the worker.
+    /// Ends the worker, which has given back its event loop.
     ///
     /// # Safety
     ///
-    /// The thread does not run, and nobody uses the worker afterwards.
+    /// Nobody uses the worker afterwards.
     pub unsafe fn dispose(&self) {
-        self.give_back();
         // SAFETY: invariant of Worker; nobody waits any more.
         unsafe { qemu::qemu_sem_destroy(self.up.get()) }
     }
 
-    /// Gives back what make_loop() made, if it did, while no thread runs: the
-    /// AioContext before the main context that its source is attached to.
-    fn give_back(&self) {
+    /// Gives back what make_loop() made: the AioContext before the main context that
+    /// its source is attached to.
+    ///
+    /// # Safety
+    ///
+    /// There is an event loop, and no thread runs it.
+    pub unsafe fn give_back(&self) {
         let ctx = self.ctx();
-        if ctx.is_null() {
-            return;
-        }
         self.ctx.store(null_mut(), Ordering::Relaxed);
         // SAFETY: invariant of Worker; without ctx nobody uses the others.
         unsafe {

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
+use crate::series::Series;
 use crate::version::Point;
 
 /// The build directories that are compared.
@@ -33,6 +34,17 @@ impl Lab<'_> {
         };
         let scratch = tempfile::tempdir().context("cannot make a scratch directory")?;
         Ok(Lab { ctx, base, tip, given: given.is_some(), scratch })
+    }
+
+    /// QEMU at the commit that links the library; none if the user named the builds.
+    pub fn switch(&self) -> Result<Option<PathBuf>> {
+        if self.given {
+            return Ok(None);
+        }
+        let ctx = self.ctx;
+        let switch = Series::open(ctx, &ctx.tree)?.switch(ctx)?;
+        let at = Point::At(switch.context("no commit of the series links the library")?);
+        Ok(Some(build::build(ctx, &ctx.tree, at, Flavor::Default)?.build))
     }
 
     pub fn scratch(&self) -> &Path {

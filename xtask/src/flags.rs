@@ -80,7 +80,7 @@ pub struct Test {
 
     /// Begin no further commit of the series after so many minutes, and name those left out;
     /// --full has all the time it needs
-    #[arg(long, value_name = "MINUTES", default_value_t = 70, conflicts_with = "full")]
+    #[arg(long, value_name = "MINUTES", default_value_t = 75, conflicts_with = "full")]
     pub within: u64,
 }
 

@@ -120,6 +120,10 @@ pub struct Bisect {
     #[arg(long, value_name = "M")]
     pub to: Option<usize>,
 
+    /// Run the whole suites at each commit, not what takes a minute
+    #[arg(long, conflicts_with = "command")]
+    pub whole: bool,
+
     /// Find the first commit at which this command fails
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,

@@ -45,7 +45,8 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
         bail!("the series has {} patches: no commits {first} to {last}", series.patches.len());
     }
     if args.command.is_empty() {
-        let all = Walk { first, last, extent: suite::Extent::Quick, until: None };
+        let extent = if args.whole { suite::Extent::Whole } else { suite::Extent::Quick };
+        let all = Walk { first, last, extent, until: None };
         each_commit(ctx, &ctx.tree, &all).map(drop)
     } else {
         search::first_bad(ctx, &series, first, last, &args.command).map(drop)

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::build::Built;
 use crate::ctx::Ctx;
+use crate::dual::Plan;
 use crate::suites::{TestResult, Verdict, iotests, meson};
 
 /// How much is run.
@@ -18,7 +19,7 @@ pub enum Extent {
     Characterisation,
     /// Also what reaches it in a few seconds.
     Quick,
-    /// Also every iotest that reaches it.
+    /// Also the suites that plain C and the series are compared with.
     Whole,
 }
 
@@ -70,28 +71,30 @@ const SHORT_IOTESTS: &[&str] = &[
 /// Those that the series brings, each from its commit on.
 const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
 
-/// The others that reach it. `iothreads-create` and 307 are not here: both fail now and then on
-/// plain C too, so that only their rates over many runs can be compared.
-const LONG_IOTESTS: &[&str] =
-    &["118", "155", "245", "graph-changes-while-io", "iothreads-stream", "stream-under-throttle"];
-
 /// Runs what is due at this point of the series.
 pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<TestResult>> {
     let build = &built.build;
-    let mut names = own(&meson::list(build)?, &built.source)?;
+    let mut meson = own(&meson::list(build)?, &built.source)?;
+    let mut iotests = BTreeSet::new();
     if extent != Extent::Characterisation {
-        names.extend(QTESTS.iter().map(|name| name.to_string()));
+        meson.extend(QTESTS.iter().map(|name| name.to_string()));
+        iotests.extend(SHORT_IOTESTS.iter().map(|name| name.to_string()));
+        iotests.extend(own_iotests(&built.source));
     }
-    let names: Vec<String> = names.into_iter().collect();
-    let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
-    let iotests: &[&[&str]] = match extent {
-        Extent::Characterisation => &[],
-        Extent::Quick => &[SHORT_IOTESTS],
-        Extent::Whole => &[SHORT_IOTESTS, LONG_IOTESTS],
-    };
-    let names = iotests.concat().into_iter().chain(own_iotests(extent, &built.source));
+    if extent == Extent::Whole {
+        let plan = Plan::open(ctx)?;
+        for test in plan.plain(&built.source, build)? {
+            match test.name.split_once(' ') {
+                None => meson.insert(test.name),
+                Some((iotests::FORMAT, name)) => iotests.insert(name.to_string()),
+                Some(_) => false,
+            };
+        }
+    }
     let (there, missing): (Vec<_>, Vec<_>) =
-        names.map(String::from).partition(|name| has_iotest(&built.source, name));
+        iotests.into_iter().partition(|name| has_iotest(&built.source, name));
+    let names = meson.into_iter().collect();
+    let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
     let iotests = Batch { title: format!("iotests of {label}"), names: there, run: iotests::run };
     // Both wait a lot; what fails in company is tried again alone.
     let (first, second) = thread::scope(|scope| {
@@ -146,9 +149,8 @@ impl<R: Fn(&Ctx, &Path, &str, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
     }
 }
 
-fn own_iotests(extent: Extent, source: &Path) -> impl Iterator<Item = &'static str> {
-    let due = if extent == Extent::Characterisation { &[] } else { OWN_IOTESTS };
-    due.iter().copied().filter(move |name| has_iotest(source, name))
+fn own_iotests(source: &Path) -> impl Iterator<Item = String> {
+    OWN_IOTESTS.iter().filter(|name| has_iotest(source, name)).map(|name| name.to_string())
 }
 
 /// Older QEMUs lack some.

@@ -36,9 +36,9 @@ use crate::version::Point;
 use compare::Difference;
 use conversation::Conversation;
 use expected::Entry;
-use plan::Plan;
 use suites::Suites;
 
+pub use plan::Plan;
 pub use side::{Scope, Side};
 
 /// The scripts in `tests/dual/`, with the number of exchanges that each must have at least.
@@ -86,7 +86,7 @@ fn check_only(
     only: Option<&str>,
 ) -> Result<()> {
     let place = Place::new(ctx)?;
-    let plan = Plan::read(&place.data.join("suites.toml"))?;
+    let plan = Plan::open(ctx)?;
     let scripts = SCRIPTS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
     let scripts: Vec<_> = scripts.collect();
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));

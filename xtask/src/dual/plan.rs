@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::side::Scope;
+use crate::ctx::Ctx;
 
 /// Meson's limits are for an idle machine; a test that hangs costs more time, a busy machine
 /// that looks like a hanging test costs more work.
@@ -90,7 +91,20 @@ struct Listed {
 }
 
 impl Plan {
-    pub fn read(path: &Path) -> Result<Plan> {
+    /// The project's own.
+    pub fn open(ctx: &Ctx) -> Result<Plan> {
+        Plan::read(&ctx.root.join("tests/dual/suites.toml"))
+    }
+
+    /// The tests that a build has and about which nothing is peculiar.
+    pub fn plain(&self, source: &Path, build: &Path) -> Result<Vec<Test>> {
+        let mut tests = self.tests(source, build, Scope::Default)?;
+        let special = |test: &Test| self.special.iter().any(|special| special.test == test.name);
+        tests.retain(|test| test.skip.is_none() && !special(test));
+        Ok(tests)
+    }
+
+    fn read(path: &Path) -> Result<Plan> {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| path.display().to_string())

@@ -13,6 +13,9 @@ use super::{TestResult, Verdict, in_build};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 
+/// The image format of those that each commit runs.
+pub const FORMAT: &str = "qcow2";
+
 /// Runs the named iotests on qcow2; a test that fails is a result, not an error.
 pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
     if names.is_empty() {

@@ -11,8 +11,12 @@ use crate::qemu::Bare;
 
 const SCHEMA: &str = "qapi/iothread.json";
 
-/// The machine that the example is about: one IOThread and a disk that uses it.
-const MACHINE: [&str; 6] = [
+/// The machine that the example is about: one IOThread and a disk that uses it. Its type counts, as
+/// the last one named.
+const MACHINE: [&str; 9] = [
+    "-machine",
+    "q35",
+    "-S",
     "-object",
     "iothread,id=iothread0",
     "-blockdev",

@@ -130,7 +130,7 @@ pub unsafe extern "C" fn iothread_from_aio_context(ctx: *mut AioContext) -> *mut
     registry::find(ctx)
 }
 
-/// Make the thread run its GMainContext, from now on.
+/// Make the thread run its GMainContext, from now on. Any thread.
 ///
 /// Returns: that context, borrowed.
 #[no_mangle]

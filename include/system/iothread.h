@@ -24,7 +24,7 @@
 
 #define TYPE_IOTHREAD "iothread"
 
-/* Nobody can delete an IOThread that has holders. */
+/* The crate reads this: object-del of an IOThread with holders is refused. */
 #define IOTHREAD_REFUSES_OBJECT_DEL 1
 
 typedef struct IOThread IOThread;
@@ -124,7 +124,7 @@ AioContext *iothread_get_aio_context(IOThread *iothread);
 IOThread *iothread_from_aio_context(AioContext *ctx);
 
 /**
- * Make the thread run its GMainContext, from now on.
+ * Make the thread run its GMainContext, from now on. Any thread.
  *
  * Returns: that context, borrowed.
  */

@@ -11,6 +11,10 @@ use duct::Expression;
 
 use crate::ctx::Ctx;
 
+/// The slow way to walk a stack also passes glib, which keeps no frame pointers.
+const ASAN_OPTIONS: &str =
+    "halt_on_error=1:abort_on_error=1:fast_unwind_on_malloc=0:malloc_context_size=10";
+
 /// How one test of a suite ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -58,14 +62,14 @@ pub fn all_well(results: &[TestResult]) -> Result<()> {
 }
 
 /// Tests run with the Python of the build that they test, and under a sanitizer that build has to
-/// say what is wrong: whole stacks, which the lists of what is QEMU's own are matched with.
+/// say what is wrong: stacks long enough to be matched with the lists of what is QEMU's own.
 fn in_build(ctx: &Ctx, expression: Expression, build: &Path) -> Expression {
     let known = |list: &str| {
         format!("suppressions={}", ctx.root.join("tests/sanitizers").join(list).display())
     };
     expression
         .env("PYTHON", build.join("pyvenv/bin/python3"))
-        .env("ASAN_OPTIONS", "halt_on_error=1:abort_on_error=1:fast_unwind_on_malloc=0")
+        .env("ASAN_OPTIONS", ASAN_OPTIONS)
         .env("LSAN_OPTIONS", known("lsan.supp"))
         .env("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp")))
         .env_remove("MAKEFLAGS")

@@ -50,8 +50,12 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let base = format!("xtask-{}", title.replace([' ', '/'], "-"));
     let log = build.join("meson-logs").join(format!("{base}.json"));
     let _ = fs::remove_file(&log);
+    // They wait a lot: one more than the machine has processors keeps it busy.
+    let processes = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
+    let processes = processes.to_string();
     let options = ["test", "--no-rebuild", "--timeout-multiplier", "3", "--logbase", &base];
-    let words = options.iter().map(|word| word.to_string()).chain(names.iter().cloned());
+    let options = options.into_iter().chain(["--num-processes", &processes]);
+    let words = options.map(str::to_string).chain(names.iter().cloned());
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
     let step = Step::new(title, &base, in_build(ctx, meson, build)).counted();
     let outcome = step.run(ctx);

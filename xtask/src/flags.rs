@@ -132,7 +132,7 @@ pub struct Bisect {
 /// Measure Rust against plain C, side by side in one run
 #[derive(Args)]
 #[command(
-    after_help = "Names are nbd, lifecycle, wakeup, holders, text and build-time. The result \
+    after_help = "Names are nbd, lifecycle, wakeup, holders, query, text and build-time. The result \
     lies under target/bench/ as JSON and SVG. Instructions are counted by valgrind and mean \
     something on a busy machine too; what is timed is marked noisy there.\n\nExamples:\n  \
     cargo xtask bench            everything\n  \

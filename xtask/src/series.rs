@@ -72,15 +72,15 @@ impl Series {
         commit_on(ctx, &self.base, &start, &self.patches[..depth])
     }
 
-    /// The number of patches after which `iothread.c` is gone; none if it stays.
-    pub fn switch(&self, ctx: &Ctx) -> Result<Option<usize>> {
+    /// The number of patches after which `iothread.c` is gone and the library is linked.
+    pub fn switch(&self, ctx: &Ctx) -> Result<usize> {
         for depth in 1..=self.patches.len() {
             let file = format!("{}:iothread.c", self.commit(ctx, depth)?);
             if !self.base.git.succeeds(["cat-file", "-e", &file]) {
-                return Ok(Some(depth));
+                return Ok(depth);
             }
         }
-        Ok(None)
+        bail!("no commit of the series links the library")
     }
 }
 

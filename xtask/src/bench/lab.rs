@@ -43,8 +43,8 @@ impl Lab<'_> {
         }
         let ctx = self.ctx;
         let switch = Series::open(ctx, &ctx.tree)?.switch(ctx)?;
-        let at = Point::At(switch.context("no commit of the series links the library")?);
-        Ok(Some(build::build(ctx, &ctx.tree, at, Flavor::Default)?.build))
+        let built = build::build(ctx, &ctx.tree, Point::At(switch), Flavor::Default)?;
+        Ok(Some(built.build))
     }
 
     pub fn scratch(&self) -> &Path {

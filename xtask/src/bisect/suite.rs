@@ -92,7 +92,7 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
         }
     }
     let (there, missing): (Vec<_>, Vec<_>) =
-        iotests.into_iter().partition(|name| has_iotest(&built.source, name));
+        iotests.into_iter().partition(|name| iotests::exists(&built.source, name));
     let names = meson.into_iter().collect();
     let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
     let iotests = Batch { title: format!("iotests of {label}"), names: there, run: iotests::run };
@@ -150,13 +150,7 @@ impl<R: Fn(&Ctx, &Path, &str, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
 }
 
 fn own_iotests(source: &Path) -> impl Iterator<Item = String> {
-    OWN_IOTESTS.iter().filter(|name| has_iotest(source, name)).map(|name| name.to_string())
-}
-
-/// Older QEMUs lack some.
-fn has_iotest(source: &Path, name: &str) -> bool {
-    let dir = source.join("tests/qemu-iotests");
-    dir.join(name).is_file() || dir.join("tests").join(name).is_file()
+    OWN_IOTESTS.iter().filter(|name| iotests::exists(source, name)).map(|name| name.to_string())
 }
 
 /// True if a test, by its name, is about IOThreads.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::side::Scope;
 use crate::ctx::Ctx;
+use crate::suites::iotests;
 
 /// Meson's limits are for an idle machine; a test that hangs costs more time, a busy machine
 /// that looks like a hanging test costs more work.
@@ -93,7 +94,10 @@ struct Listed {
 impl Plan {
     /// The project's own.
     pub fn open(ctx: &Ctx) -> Result<Plan> {
-        Plan::read(&ctx.root.join("tests/dual/suites.toml"))
+        let path = ctx.root.join("tests/dual/suites.toml");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
     /// The tests that a build has and about which nothing is peculiar.
@@ -102,12 +106,6 @@ impl Plan {
         let special = |test: &Test| self.special.iter().any(|special| special.test == test.name);
         tests.retain(|test| test.skip.is_none() && !special(test));
         Ok(tests)
-    }
-
-    fn read(path: &Path) -> Result<Plan> {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
     /// The names of the suites, in order.
@@ -168,7 +166,6 @@ impl Plan {
     fn iotest(&self, source: &Path, build: &Path, format: &str, name: &str) -> Test {
         let python = build.join("pyvenv/bin/python3").display().to_string();
         let there = source.join("tests/qemu-iotests");
-        let exists = there.join(name).exists() || there.join("tests").join(name).exists();
         let built = build.join("tests/qemu-iotests").display().to_string();
         let check = there.join("check").display().to_string();
         let there = there.display().to_string();
@@ -192,7 +189,7 @@ impl Plan {
             dir: build.into(),
             limit: Duration::from_secs(self.iotests.limit),
             varies: false,
-            skip: (!exists).then(|| "this QEMU has no such test".into()),
+            skip: (!iotests::exists(source, name)).then(|| "this QEMU has no such test".into()),
         }
     }
 }

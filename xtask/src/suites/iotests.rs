@@ -16,6 +16,12 @@ use crate::ctx::Ctx;
 /// The image format of those that each commit runs.
 pub const FORMAT: &str = "qcow2";
 
+/// Whether a QEMU has that iotest: older ones lack some.
+pub fn exists(source: &Path, name: &str) -> bool {
+    let dir = source.join("tests/qemu-iotests");
+    dir.join(name).is_file() || dir.join("tests").join(name).is_file()
+}
+
 /// Runs the named iotests on qcow2; a test that fails is a result, not an error.
 pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
     if names.is_empty() {
@@ -26,7 +32,8 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let sockets = tempfile::tempdir().context("cannot make a directory for the sockets")?;
     let python = build.join("pyvenv/bin/python3");
     let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get()).to_string();
-    let options = ["./check", "-tap", "-j", &jobs, "-qcow2"];
+    let format = format!("-{FORMAT}");
+    let options = ["./check", "-tap", "-j", &jobs, &format];
     let words = options.into_iter().chain(names.iter().map(String::as_str));
     let check = cmd(&python, words)
         .dir(build.join("tests/qemu-iotests"))
@@ -51,7 +58,7 @@ fn parse(log: &str, names: &[String]) -> Result<Vec<TestResult>> {
     // Of two names that both fit, the longer one is meant.
     let mut longest_first: Vec<_> = names.iter().map(|name| regex_lite::escape(name)).collect();
     longest_first.sort_by_key(|name| Reverse(name.len()));
-    let pattern = format!(r"(not )?ok qcow2 ({})( # SKIP)?", longest_first.join("|"));
+    let pattern = format!(r"(not )?ok {FORMAT} ({})( # SKIP)?", longest_first.join("|"));
     let ending = |found: Captures| TestResult {
         name: found[2].to_string(),
         verdict: match (found.get(1), found.get(3)) {
@@ -75,7 +82,7 @@ mod tests {
     #[test]
     fn every_ending_is_told_apart() {
         let log = "TAP version 13\n1..3\n# running qcow2 051\nok qcow2 051\nnot ok qcow2 307\n\
-                   ok qcow2 iothreads-create # SKIP\n";
+                   ok qcow2 iothreads-create # SKIP no io_uring\n";
         let expected =
             [("051", Verdict::Pass), ("307", Verdict::Fail), ("iothreads-create", Verdict::Skip)];
         assert_eq!(seen(log), expected.map(|(name, verdict)| (name.to_string(), verdict)));

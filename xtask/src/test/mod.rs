@@ -12,7 +12,7 @@ mod secondrust;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::badinput;
@@ -194,7 +194,7 @@ fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
     let mut sides = Ok(());
     let outcome = (|| -> Result<Vec<Side>> {
         let series = Series::open(ctx, &ctx.tree)?;
-        let switch = series.switch(ctx)?.context("no commit of the series links the library")?;
+        let switch = series.switch(ctx)?;
         let mut sides = vec![Side::new("base", &base)?];
         if switch < series.patches.len() {
             let at = Point::At(switch);

@@ -5,22 +5,24 @@
 mod search;
 pub mod suite;
 
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use comfy_table::{Table, presets};
 
-use crate::build::{self, Flavor};
+use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
 use crate::series::Series;
 use crate::setup;
 use crate::suites::{self, Tally};
 use crate::version::Tree;
-use crate::worktree;
+use crate::worktree::{self, Worktree};
 
-/// The work tree that walks through the series.
-const WORKTREE: &str = "bisect";
+/// The work trees that walk through the series. They take turns: while one commit is tested, which
+/// leaves the processors idle half of the time, the next one is built.
+const WORKTREES: [&str; 2] = ["bisect", "bisect-2"];
 
 /// A defect to be found, and the command that finds it.
 const PLANTED: &str = "tests/bisect/planted.patch";
@@ -79,17 +81,22 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let &Walk { first, last, extent, until } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
+    let build = |depth| {
+        let begun = depth <= last && until.is_none_or(|until| Instant::now() < until);
+        begun.then(|| Commit::build(ctx, &host, &series, depth)).transpose()
+    };
     let mut rows = Vec::new();
-    let mut left_out = None;
-    for depth in first..=last {
-        if until.is_some_and(|until| Instant::now() >= until) {
-            left_out = Some(depth);
-            break;
-        }
-        ctx.ui.say(format!("commit {depth} of {last}"));
-        let row = one_commit(ctx, &host, &series, depth, extent)?;
-        rows.push(row);
+    let mut next = build(first)?;
+    while let Some(commit) = next {
+        ctx.ui.say(format!("commit {} of {last}", commit.depth));
+        let (row, following) = thread::scope(|scope| {
+            let following = scope.spawn(|| build(commit.depth + 1));
+            (commit.test(ctx, extent), following.join())
+        });
+        rows.push(row?);
+        next = following.map_err(|_| anyhow!("the builder of the next commit panicked"))??;
     }
+    let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
     println!("{}", table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
     match bad.first() {
@@ -105,35 +112,52 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     }
 }
 
-fn one_commit(
-    ctx: &Ctx,
-    host: &setup::Host,
-    series: &Series,
+/// A commit that is ready to be tested.
+struct Commit {
     depth: usize,
-    extent: suite::Extent,
-) -> Result<Row> {
-    let commit = series.commit(ctx, depth)?;
-    let worktree = worktree::named(ctx, series, WORKTREE, &commit, false)?;
-    let subject = worktree
-        .git
-        .read(["log", "-1", "--format=%s"])
-        .context("cannot read the commit's subject")?;
-    let label = format!("{} {depth}", build::label(series));
-    let mut row =
-        Row { depth, subject, build_seconds: None, tally: Tally::default(), wrong: String::new() };
-    match build::in_worktree(ctx, host, &worktree, &label, Flavor::Default) {
-        Err(error) => {
-            ctx.ui.say(format!("{error:#}"));
-            row.wrong = "does not build".into();
-        }
-        Ok(built) => {
-            row.build_seconds = Some(built.seconds);
-            let results = suite::run(ctx, &built, &label, extent)?;
-            row.tally = Tally::of(&results);
-            row.wrong = suites::failures(&results).join(" ");
-        }
+    label: String,
+    subject: String,
+    built: Result<Built>,
+    /// Nobody moves it until the tests have ended.
+    _worktree: Worktree,
+}
+
+impl Commit {
+    fn build(ctx: &Ctx, host: &setup::Host, series: &Series, depth: usize) -> Result<Commit> {
+        let commit = series.commit(ctx, depth)?;
+        let name = WORKTREES[depth % WORKTREES.len()];
+        let worktree = worktree::named(ctx, series, name, &commit, false)?;
+        let subject = worktree
+            .git
+            .read(["log", "-1", "--format=%s"])
+            .context("cannot read the commit's subject")?;
+        let label = format!("{} {depth}", build::label(series));
+        let built = build::in_worktree(ctx, host, &worktree, &label, Flavor::Default);
+        Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
-    Ok(row)
+
+    fn test(&self, ctx: &Ctx, extent: suite::Extent) -> Result<Row> {
+        let mut row = Row {
+            depth: self.depth,
+            subject: self.subject.clone(),
+            build_seconds: None,
+            tally: Tally::default(),
+            wrong: String::new(),
+        };
+        match &self.built {
+            Err(error) => {
+                ctx.ui.say(format!("{error:#}"));
+                row.wrong = "does not build".into();
+            }
+            Ok(built) => {
+                row.build_seconds = Some(built.seconds);
+                let results = suite::run(ctx, built, &self.label, extent)?;
+                row.tally = Tally::of(&results);
+                row.wrong = suites::failures(&results).join(" ");
+            }
+        }
+        Ok(row)
+    }
 }
 
 fn table(rows: &[Row]) -> Table {

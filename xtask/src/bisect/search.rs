@@ -7,7 +7,7 @@ use std::process::Output;
 use anyhow::{Context, Result, bail};
 use duct::cmd;
 
-use super::WORKTREE;
+use super::WORKTREES;
 use crate::build::{self, Flavor};
 use crate::cmd::{Step, in_own_group};
 use crate::ctx::Ctx;
@@ -58,7 +58,7 @@ pub fn first_bad(
 
 fn built_at(ctx: &Ctx, host: &Host, series: &Series, depth: usize) -> Result<Worktree> {
     let commit = series.commit(ctx, depth)?;
-    let worktree = worktree::named(ctx, series, WORKTREE, &commit, false)?;
+    let worktree = worktree::named(ctx, series, WORKTREES[0], &commit, false)?;
     // Left by a search that was interrupted.
     worktree.git.run(["bisect", "reset", "HEAD"])?;
     let label = format!("{} {}", build::label(series), Point::At(depth));

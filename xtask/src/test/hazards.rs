@@ -8,6 +8,7 @@ use super::characterisation;
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::{self, Side};
+use crate::gates;
 use crate::report::Report;
 use crate::series::Series;
 use crate::setup;
@@ -30,6 +31,8 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
         let outcome = bare.context("it does not build").and_then(|bare| {
             let base = build::build(ctx, &ctx.tree, Point::Base, flavor)?;
             let tip = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
+            gates::watched(&tip, flavor)?;
+            gates::watched(&bare, flavor)?;
             let name = |point: &str| format!("{point}{}", flavor.suffix());
             let sides = [
                 Side::new(&name("base"), &base)?,

@@ -32,6 +32,7 @@ pub const HOST: &[&str] = &[
     "libattr1-dev",
     "libcap-ng-dev",
     "libcmocka-dev",
+    "libfdt-dev",
     "libfuse3-dev",
     "libglib2.0-dev",
     "libgnutls28-dev",

@@ -78,9 +78,13 @@ impl Worker {
     }
 
     /// Makes the thread run its main context from now on, and lends it.
-    pub fn run_main_context(&self) -> *mut glib::GMainContext {
+    ///
+    /// # Safety
+    ///
+    /// There is an event loop.
+    pub unsafe fn run_main_context(&self) -> *mut glib::GMainContext {
         self.wants_main_context.store(true, Ordering::SeqCst);
-        // SAFETY: invariant of Worker; only a completed IOThread is asked.
+        // SAFETY: invariant of Worker; the caller's word.
         unsafe { qemu::aio_notify(self.ctx()) }
         self.main_context.load(Ordering::Relaxed)
     }
@@ -126,7 +130,8 @@ impl Worker {
             (name, source_name)
         };
         self.thread_name.store(name.into_raw(), Ordering::Relaxed);
-        ctx.attach_to(&context, &source_name);
+        // SAFETY: nobody else has had ctx.
+        unsafe { ctx.attach_to(&context, &source_name) };
         self.main_loop.store(context.new_loop().into_raw(), Ordering::Relaxed);
         self.main_context.store(context.into_raw(), Ordering::Relaxed);
         self.ctx.store(ctx.into_raw(), Ordering::Relaxed);
@@ -148,7 +153,12 @@ impl Worker {
     }
 
     /// Stops the thread and waits for its end; does nothing if it does not run.
-    pub fn stop(&self) {
+    ///
+    /// # Safety
+    ///
+    /// Called in the main thread, or in another that is not this one while nobody
+    /// else stops it.
+    pub unsafe fn stop(&self) {
         if !self.phase.advance(Trigger::Stop) {
             return;
         }

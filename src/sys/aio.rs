@@ -25,9 +25,13 @@ impl AioContext {
     }
 
     /// Lets `context` run this AioContext's events, as the source `name`.
-    pub fn attach_to(&self, context: &MainContext, name: &GString) {
-        // SAFETY: invariant of AioContext; the source is new with it. attach()
-        // takes its own reference, so the one that we got goes back.
+    ///
+    /// # Safety
+    ///
+    /// Called once for an AioContext: its source can be attached once only.
+    pub unsafe fn attach_to(&self, context: &MainContext, name: &GString) {
+        // SAFETY: invariant of AioContext, the caller's word. attach() takes its
+        // own reference, so the one that we got goes back.
         unsafe {
             let source = qemu::aio_get_g_source(self.0.as_ptr());
             context.attach(source, name);

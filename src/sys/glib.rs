@@ -31,8 +31,8 @@ impl MainContext {
         }
     }
 
-    /// A loop that runs this context; counts as running until it is told to quit,
-    /// so that a quit before the run is not lost.
+    /// A loop that runs this context. A quit that comes before the run is lost: who
+    /// runs it looks first whether it is still wanted, in the thread that quits it.
     pub fn new_loop(&self) -> MainLoop {
         // SAFETY: invariant of MainContext; as for new().
         unsafe {

@@ -35,7 +35,8 @@ pub fn play(guest: &mut Guest, dir: &Path) -> Result<(Vec<Scene>, Evidence)> {
     let disk = &HOT_DISK;
     let image = disk.create_image(dir)?;
     let device = format!("disk-{}", disk.name);
-    let path = format!("/machine/peripheral/{device}");
+    let by_disk = format!("qom-object /machine/peripheral/{device}");
+    let by_export = format!("block-export {EXPORT}");
     let mut stage = Stage { guest, scenes: Vec::new() };
 
     stage.qmp("object-add", json!({ "qom-type": "iothread", "id": POOL }))?;
@@ -44,18 +45,18 @@ pub fn play(guest: &mut Guest, dir: &Path) -> Result<(Vec<Scene>, Evidence)> {
 
     stage.plug(disk)?;
     let evidence = exercise(stage.guest, disk)?;
-    stage.scene("device_add; the guest finds the disk, writes, reads back", Some(&path))?;
+    stage.scene("device_add; the guest finds the disk, writes, reads back", Some(&by_disk))?;
 
     let refusal = stage.refused()?;
-    stage.scene(&format!("object-del: {refusal}"), Some(&path))?;
+    stage.scene(&format!("object-del: {refusal}"), Some(&by_disk))?;
 
     stage.export()?;
-    stage.scene("block-export-add", Some(&format!("{path}\n{EXPORT}")))?;
+    stage.scene("block-export-add", Some(&format!("{by_disk}\n{by_export}")))?;
 
     stage.qmp("device_del", json!({ "id": device }))?;
     stage.guest.command(&format!("gone {}", disk.name))?;
     stage.await_event("DEVICE_DELETED", "device", &device)?;
-    stage.scene("device_del; the guest lets go of the disk", Some(EXPORT))?;
+    stage.scene("device_del; the guest lets go of the disk", Some(&by_export))?;
 
     stage.qmp("block-export-del", json!({ "id": EXPORT }))?;
     stage.await_event("BLOCK_EXPORT_DELETED", "id", EXPORT)?;

@@ -100,7 +100,7 @@ mod tests {
     fn holders_get_a_column_only_where_qemu_knows_them() {
         let thread = json!({ "id": "t0", "thread-id": 7, "poll-max-ns": 32768 });
         let mut held = thread.clone();
-        held["holders"] = json!([{ "type": "qom", "qom-path": "/machine/peripheral/d" }]);
+        held["holders"] = json!([{ "type": "qom-object", "qom-path": "/machine/peripheral/d" }]);
         let draw = |thread| {
             let thread: IoThread = serde_json::from_value(thread).unwrap();
             of_threads(&[thread], &[]).to_string()

@@ -41,16 +41,15 @@ impl IoThread {
     }
 }
 
-/// What a holder is called, whichever its kind.
+/// The kind of a holder, and what it is called.
 fn holder(value: &Value) -> String {
     let Some(members) = value.as_object() else {
         return value.to_string();
     };
-    let words: Vec<&str> = members
-        .iter()
-        .filter(|(member, _)| *member != "type")
-        .filter_map(|(_, word)| word.as_str())
-        .collect();
+    let kind = members.get_key_value("type");
+    let names = members.iter().filter(|(member, _)| *member != "type");
+    let words: Vec<&str> =
+        kind.into_iter().chain(names).filter_map(|(_, word)| word.as_str()).collect();
     words.join(" ")
 }
 
@@ -126,12 +125,15 @@ mod tests {
         let reply = json!([
             { "id": "a", "thread-id": 7, "poll-max-ns": 32768, "poll-grow": 0 },
             { "id": "b", "thread-id": 8, "poll-max-ns": 0, "holders": [
-                { "type": "qom", "qom-path": "/machine/peripheral/d" },
+                { "type": "qom-object", "qom-path": "/machine/peripheral/d" },
                 { "type": "block-export", "export-id": "e" } ] }
         ]);
         let threads: Vec<IoThread> = serde_json::from_value(reply).unwrap();
         assert_eq!(threads[0].holders(), None);
-        assert_eq!(threads[1].holders().unwrap(), "/machine/peripheral/d\ne");
+        assert_eq!(
+            threads[1].holders().unwrap(),
+            "qom-object /machine/peripheral/d\nblock-export e"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::rates::ROUND;
 use super::repeat::Repeats;
 use super::runner::{self, Job, Run};
 use super::side::{Scope, Side};
-use super::tap::{END, Results};
+use super::tap::{self, END, Results};
 use crate::ctx::Ctx;
 
 /// How one suite of one side compares with plain C.
@@ -125,6 +125,7 @@ impl<'a> Suites<'a> {
     pub fn compare(&self, side: usize) -> Result<BTreeMap<String, Compared>> {
         let mut compared = BTreeMap::<String, Compared>::new();
         let mut differing = Vec::new();
+        let mut failing = Vec::new();
         for (name, run) in &self.first[0] {
             let suite = compared.entry(run.suite.clone()).or_default();
             suite.programs += 1;
@@ -137,6 +138,8 @@ impl<'a> Suites<'a> {
                 }),
                 Some(other) if self.varies(name) || !alike(&run.results, &other.results) => {
                     differing.push(name.clone());
+                    let failed = failures(&other.results);
+                    suite.notes.extend(failed.map(|failed| self.last_words(other, &failed)));
                 }
                 Some(other) => {
                     suite.notes.extend(remarks(name, &run.results));
@@ -153,16 +156,40 @@ impl<'a> Suites<'a> {
                 let suite = compared.entry(run.suite.clone()).or_default();
                 match failures(&run.results) {
                     None => suite.notes.push(format!("added by the series, passes: {name}")),
-                    Some(failed) => suite.differences.push(Difference {
-                        item: name.clone(),
-                        base: NOTHING.into(),
-                        series: failed,
-                    }),
+                    Some(failed) => failing.push((run, failed)),
                 }
             }
         }
         self.repeat(side, differing, &mut compared)?;
+        for (run, failed) in failing {
+            let into = compared.entry(run.suite.clone()).or_default();
+            self.steady(run, failed, into)?;
+        }
         Ok(compared)
+    }
+
+    /// A test of the series' own that failed once may have failed by chance, on a busy machine; it
+    /// is run again, and whatever comes of that, its last words are shown.
+    fn steady(&self, first: &Run, failed: String, into: &mut Compared) -> Result<()> {
+        let (side, name) = (first.side, &first.name);
+        into.notes.push(self.last_words(first, &failed));
+        let jobs = (1..=ROUND).filter_map(|turn| self.job(side, name, turn)).collect();
+        let again = self.run_jobs(jobs, &format!("again {name}"))?;
+        match again.iter().find_map(|run| failures(&run.results)) {
+            None => into.notes.push(format!("unsteady: {name} failed once, passed {ROUND} times")),
+            Some(again) => into.differences.push(Difference {
+                item: name.clone(),
+                base: NOTHING.into(),
+                series: format!("{failed}, and again {again}"),
+            }),
+        }
+        Ok(())
+    }
+
+    /// What a program said last, which tells why it failed.
+    fn last_words(&self, run: &Run, failed: &str) -> String {
+        let words = self.job(run.side, &run.name, 0).map(|job| tap::last_words(&job.log));
+        format!("{}: {failed}; it ended with{}", run.name, words.unwrap_or_default())
     }
 
     fn varies(&self, name: &str) -> bool {

@@ -2,6 +2,7 @@
 //! QEMU's own suites on every side: who runs what, again where the first runs differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -13,8 +14,9 @@ use super::rates::ROUND;
 use super::repeat::Repeats;
 use super::runner::{self, Job, Run};
 use super::side::{Scope, Side};
-use super::tap::{self, END, Results};
+use super::tap::{END, Results};
 use crate::ctx::Ctx;
+use crate::suites::last_words;
 
 /// How one suite of one side compares with plain C.
 #[derive(Default)]
@@ -188,8 +190,9 @@ impl<'a> Suites<'a> {
 
     /// What a program said last, which tells why it failed.
     fn last_words(&self, run: &Run, failed: &str) -> String {
-        let words = self.job(run.side, &run.name, 0).map(|job| tap::last_words(&job.log));
-        format!("{}: {failed}; it ended with{}", run.name, words.unwrap_or_default())
+        let log = self.job(run.side, &run.name, 0).and_then(|job| fs::read(job.log).ok());
+        let words = last_words(&String::from_utf8_lossy(&log.unwrap_or_default()));
+        format!("{}: {failed}; it ended with{words}", run.name)
     }
 
     fn varies(&self, name: &str) -> bool {

@@ -2,16 +2,11 @@
 //! What a test program says of its parts, in the Test Anything Protocol, and how it ended.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 /// How each part of a test ended, by the part's name; [`END`] stands for the program itself.
 pub type Results = BTreeMap<String, String>;
 
 pub const END: &str = "(end)";
-
-/// So many lines tell why a test failed.
-const LAST_LINES: usize = 12;
 
 /// Reads the output of a test program that ended in the way told.
 pub fn results(output: &str, end: &str) -> Results {
@@ -28,15 +23,6 @@ pub fn results(output: &str, end: &str) -> Results {
     }
     results.insert(END.into(), end.into());
     results
-}
-
-/// The end of a test program's output, where it says why it failed; each line on one of its own.
-pub fn last_words(log: &Path) -> String {
-    let output = fs::read(log).unwrap_or_default();
-    let output = String::from_utf8_lossy(&output);
-    let lines: Vec<&str> = output.lines().collect();
-    let from = lines.len().saturating_sub(LAST_LINES);
-    lines[from..].iter().map(|line| format!("\n  | {line}")).collect()
 }
 
 /// `ok 3 - name # SKIP reason`: the name and how it ended.
@@ -77,17 +63,6 @@ mod tests {
 
     fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
         wanted.iter().map(|(name, status)| (name.to_string(), status.to_string())).collect()
-    }
-
-    #[test]
-    fn the_last_words_are_the_end_of_the_log() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let lines: String = (1..=20).map(|n| format!("line {n}\n")).collect();
-        fs::write(&log, lines).unwrap();
-        let words = last_words(&log);
-        assert!(words.starts_with("\n  | line 9\n") && words.ends_with("line 20"), "{words}");
-        assert_eq!(last_words(&dir.path().join("none")), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{TestResult, Verdict, in_build};
+use super::{TestResult, Verdict, in_build, last_words};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
 
@@ -22,6 +22,22 @@ struct Listed {
 struct Logged {
     name: String,
     result: String,
+    #[serde(default)]
+    stdout: String,
+    #[serde(default)]
+    stderr: String,
+}
+
+impl Logged {
+    fn result(&self) -> TestResult {
+        let name = self.name.rsplit([':', ' ']).next().unwrap_or_default().to_string();
+        let verdict = match self.result.as_str() {
+            "OK" | "EXPECTEDFAIL" => Verdict::Pass,
+            "SKIP" => Verdict::Skip,
+            _ => Verdict::Fail,
+        };
+        TestResult { name, verdict }
+    }
 }
 
 /// The names of all tests that a build has.
@@ -60,7 +76,14 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
     let step = Step::new(title, &base, in_build(ctx, meson, build)).counted();
     let outcome = step.run(ctx);
-    let results = parse(&fs::read_to_string(&log).unwrap_or_default())?;
+    let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
+    let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();
+    for (test, ended) in logged.iter().zip(&results) {
+        if ended.verdict == Verdict::Fail {
+            let words = [last_words(&test.stdout), last_words(&test.stderr)].concat();
+            ctx.ui.say(format!("{}: {}; it ended with{words}", ended.name, test.result));
+        }
+    }
     match outcome {
         Err(error) if results.iter().all(|result| result.verdict != Verdict::Fail) => Err(error),
         _ if results.len() < names.len() => {
@@ -70,19 +93,8 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     }
 }
 
-fn parse(log: &str) -> Result<Vec<TestResult>> {
-    log.lines()
-        .map(|line| {
-            let logged: Logged = serde_json::from_str(line).context("meson's test log")?;
-            let name = logged.name.rsplit([':', ' ']).next().unwrap_or_default().to_string();
-            let verdict = match logged.result.as_str() {
-                "OK" | "EXPECTEDFAIL" => Verdict::Pass,
-                "SKIP" => Verdict::Skip,
-                _ => Verdict::Fail,
-            };
-            Ok(TestResult { name, verdict })
-        })
-        .collect()
+fn parse(log: &str) -> Result<Vec<Logged>> {
+    log.lines().map(|line| serde_json::from_str(line).context("meson's test log")).collect()
 }
 
 #[cfg(test)]
@@ -94,7 +106,7 @@ mod tests {
         let log = r#"{"name": "unit - qemu:a", "result": "OK"}
 {"name": "qtest+x - qemu:q/b", "result": "TIMEOUT"}
 {"name": "c", "result": "SKIP"}"#;
-        let results = parse(log).unwrap();
+        let results: Vec<_> = parse(log).unwrap().iter().map(Logged::result).collect();
         let seen: Vec<_> = results.iter().map(|r| (r.name.as_str(), r.verdict)).collect();
         assert_eq!(seen, [("a", Verdict::Pass), ("q/b", Verdict::Fail), ("c", Verdict::Skip)]);
     }

@@ -15,6 +15,9 @@ use crate::ctx::Ctx;
 const ASAN_OPTIONS: &str =
     "halt_on_error=1:abort_on_error=1:fast_unwind_on_malloc=0:malloc_context_size=10";
 
+/// So many lines tell why a test failed.
+const LAST_LINES: usize = 12;
+
 /// How one test of a suite ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -61,6 +64,13 @@ pub fn all_well(results: &[TestResult]) -> Result<()> {
     Ok(())
 }
 
+/// The end of a test's output, where it says why it failed; each line on one of its own.
+pub fn last_words(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    let from = lines.len().saturating_sub(LAST_LINES);
+    lines[from..].iter().map(|line| format!("\n  | {line}")).collect()
+}
+
 /// Tests run with the Python of the build that they test, and under a sanitizer that build has to
 /// say what is wrong: stacks long enough to be matched with the lists of what is QEMU's own.
 fn in_build(ctx: &Ctx, expression: Expression, build: &Path) -> Expression {
@@ -73,4 +83,17 @@ fn in_build(ctx: &Ctx, expression: Expression, build: &Path) -> Expression {
         .env("LSAN_OPTIONS", known("lsan.supp"))
         .env("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp")))
         .env_remove("MAKEFLAGS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_are_the_end_of_the_output() {
+        let lines: String = (1..=20).map(|n| format!("line {n}\n")).collect();
+        let words = last_words(&lines);
+        assert!(words.starts_with("\n  | line 9\n") && words.ends_with("line 20"), "{words}");
+        assert_eq!(last_words(""), "");
+    }
 }

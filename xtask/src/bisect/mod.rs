@@ -5,6 +5,7 @@
 mod search;
 pub mod suite;
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
@@ -85,22 +86,23 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
         let begun = depth <= last && until.is_none_or(|until| Instant::now() < until);
         begun.then(|| Commit::build(ctx, &host, &series, depth)).transpose()
     };
+    let left_out = suite::fail_on_plain_c(ctx, tree, extent)?;
     let mut rows = Vec::new();
     let mut next = build(first)?;
     while let Some(commit) = next {
         ctx.ui.say(format!("commit {} of {last}", commit.depth));
         let (row, following) = thread::scope(|scope| {
             let following = scope.spawn(|| build(commit.depth + 1));
-            (commit.test(ctx, extent), following.join())
+            (commit.test(ctx, extent, &left_out), following.join())
         });
         rows.push(row?);
         next = following.map_err(|_| anyhow!("the builder of the next commit panicked"))??;
     }
-    let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
+    let not_begun = Some(first + rows.len()).filter(|depth| *depth <= last);
     println!("{}", table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
     match bad.first() {
-        None => Ok(left_out),
+        None => Ok(not_begun),
         Some(row) => {
             bail!(
                 "{} of {} commits are not well, the first is {}",
@@ -136,7 +138,7 @@ impl Commit {
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
-    fn test(&self, ctx: &Ctx, extent: suite::Extent) -> Result<Row> {
+    fn test(&self, ctx: &Ctx, extent: suite::Extent, left_out: &BTreeSet<String>) -> Result<Row> {
         let mut row = Row {
             depth: self.depth,
             subject: self.subject.clone(),
@@ -151,7 +153,7 @@ impl Commit {
             }
             Ok(built) => {
                 row.build_seconds = Some(built.seconds);
-                let results = suite::run(ctx, built, &self.label, extent)?;
+                let results = suite::run(ctx, built, &self.label, extent, left_out)?;
                 row.tally = Tally::of(&results);
                 row.wrong = suites::failures(&results).join(" ");
             }

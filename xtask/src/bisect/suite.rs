@@ -7,10 +7,11 @@ use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
 
-use crate::build::Built;
+use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::Plan;
-use crate::suites::{TestResult, Verdict, iotests, meson};
+use crate::suites::{TestResult, Verdict, failures, iotests, meson};
+use crate::version::{Point, Tree};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +72,29 @@ const SHORT_IOTESTS: &[&str] = &[
 /// Those that the series brings, each from its commit on.
 const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
 
-/// Runs what is due at this point of the series.
-pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<TestResult>> {
+/// The tests that this machine's plain C fails, if the extent reaches that far: some of QEMU's own
+/// need what not every machine has. They tell nothing of a commit.
+pub fn fail_on_plain_c(ctx: &Ctx, tree: &Tree, extent: Extent) -> Result<BTreeSet<String>> {
+    if extent != Extent::Whole {
+        return Ok(BTreeSet::new());
+    }
+    let base = build::build(ctx, tree, Point::Base, Flavor::Default)?;
+    let results = run(ctx, &base, "base", extent, &BTreeSet::new())?;
+    let failing: BTreeSet<String> = failures(&results).into_iter().map(String::from).collect();
+    for name in &failing {
+        ctx.ui.say(format!("left out, as it fails on plain C: {name}"));
+    }
+    Ok(failing)
+}
+
+/// Runs what is due at this point of the series, and counts what is left out as skipped.
+pub fn run(
+    ctx: &Ctx,
+    built: &Built,
+    label: &str,
+    extent: Extent,
+    left_out: &BTreeSet<String>,
+) -> Result<Vec<TestResult>> {
     let build = &built.build;
     let mut meson = own(&meson::list(build)?, &built.source)?;
     let mut iotests = BTreeSet::new();
@@ -93,7 +115,10 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
     }
     let (there, missing): (Vec<_>, Vec<_>) =
         iotests.into_iter().partition(|name| iotests::exists(&built.source, name));
-    let names = meson.into_iter().collect();
+    let due = |name: &String| !left_out.contains(name);
+    let (names, mut skipped): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
+    let (there, out): (Vec<_>, Vec<_>) = there.into_iter().partition(due);
+    skipped.extend(out);
     let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
     let iotests = Batch { title: format!("iotests of {label}"), names: there, run: iotests::run };
     // Both wait a lot; what fails in company is tried again alone.
@@ -107,7 +132,8 @@ pub fn run(ctx: &Ctx, built: &Built, label: &str, extent: Extent) -> Result<Vec<
     if !missing.is_empty() {
         ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
     }
-    results.extend(missing.into_iter().map(|name| TestResult { name, verdict: Verdict::Skip }));
+    skipped.extend(missing);
+    results.extend(skipped.into_iter().map(|name| TestResult { name, verdict: Verdict::Skip }));
     Ok(results)
 }
 

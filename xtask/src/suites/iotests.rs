@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use regex_lite::{Captures, Regex};
 
-use super::{TestResult, Verdict, in_build};
+use super::{TestResult, Verdict, in_build, processes};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 
@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let images = tempfile::tempdir().context("cannot make a directory for the images")?;
     let sockets = tempfile::tempdir().context("cannot make a directory for the sockets")?;
     let python = build.join("pyvenv/bin/python3");
-    let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get()).to_string();
+    let jobs = processes().to_string();
     let format = format!("-{FORMAT}");
     let options = ["./check", "-tap", "-j", &jobs, &format];
     let words = options.into_iter().chain(names.iter().map(String::as_str));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{TestResult, Verdict, in_build, last_words};
+use super::{TestResult, Verdict, in_build, last_words, processes};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
 
@@ -66,10 +66,9 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let base = format!("xtask-{}", title.replace([' ', '/'], "-"));
     let log = build.join("meson-logs").join(format!("{base}.json"));
     let _ = fs::remove_file(&log);
-    // They wait a lot: more than the machine has processors keep it busy. The longest of those that
-    // each commit is tested with is the fourth in Meson's order, and nothing else takes as long.
-    let processes = std::thread::available_parallelism().map_or(4, |count| count.get() + 2);
-    let processes = processes.to_string();
+    // The longest of those that each commit is tested with is the fourth in Meson's order, and
+    // nothing else takes as long.
+    let processes = processes().to_string();
     let options = ["test", "--no-rebuild", "--timeout-multiplier", "3", "--logbase", &base];
     let options = options.into_iter().chain(["--num-processes", &processes]);
     let words = options.map(str::to_string).chain(names.iter().cloned());
@@ -79,7 +78,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();
     for (test, ended) in logged.iter().zip(&results) {
-        if ended.verdict == Verdict::Fail {
+        if ended.verdict == Verdict::Fail && test.result != "INTERRUPT" {
             let words = [last_words(&test.stdout), last_words(&test.stderr)].concat();
             ctx.ui.say(format!("{}: {}; it ended with{words}", ended.name, test.result));
         }

@@ -5,6 +5,7 @@ pub mod iotests;
 pub mod meson;
 
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use duct::Expression;
@@ -69,6 +70,11 @@ pub fn last_words(output: &str) -> String {
     let lines: Vec<&str> = output.lines().collect();
     let from = lines.len().saturating_sub(LAST_LINES);
     lines[from..].iter().map(|line| format!("\n  | {line}")).collect()
+}
+
+/// How many tests run at once: they wait a lot, so more than the machine has processors.
+fn processes() -> usize {
+    thread::available_parallelism().map_or(4, |count| count.get() + 2)
 }
 
 /// Tests run with the Python of the build that they test, and under a sanitizer that build has to

@@ -10,6 +10,7 @@ mod libvirt;
 mod oldrust;
 mod secondrust;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -183,7 +184,8 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
 }
 
 fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
-    suites::all_well(&bisect::suite::run(ctx, built, "tip", Extent::Characterisation)?)
+    let all = BTreeSet::new();
+    suites::all_well(&bisect::suite::run(ctx, built, "tip", Extent::Characterisation, &all)?)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

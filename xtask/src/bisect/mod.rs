@@ -5,7 +5,6 @@
 mod search;
 pub mod suite;
 
-use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
@@ -86,23 +85,23 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
         let begun = depth <= last && until.is_none_or(|until| Instant::now() < until);
         begun.then(|| Commit::build(ctx, &host, &series, depth)).transpose()
     };
-    let left_out = suite::fail_on_plain_c(ctx, tree, extent)?;
+    let mut plain = suite::PlainC::new(tree, Flavor::Default);
     let mut rows = Vec::new();
     let mut next = build(first)?;
     while let Some(commit) = next {
         ctx.ui.say(format!("commit {} of {last}", commit.depth));
         let (row, following) = thread::scope(|scope| {
             let following = scope.spawn(|| build(commit.depth + 1));
-            (commit.test(ctx, extent, &left_out), following.join())
+            (commit.test(ctx, extent, &mut plain), following.join())
         });
         rows.push(row?);
         next = following.map_err(|_| anyhow!("the builder of the next commit panicked"))??;
     }
-    let not_begun = Some(first + rows.len()).filter(|depth| *depth <= last);
+    let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
     println!("{}", table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
     match bad.first() {
-        None => Ok(not_begun),
+        None => Ok(left_out),
         Some(row) => {
             bail!(
                 "{} of {} commits are not well, the first is {}",
@@ -138,7 +137,7 @@ impl Commit {
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
-    fn test(&self, ctx: &Ctx, extent: suite::Extent, left_out: &BTreeSet<String>) -> Result<Row> {
+    fn test(&self, ctx: &Ctx, extent: suite::Extent, plain: &mut suite::PlainC) -> Result<Row> {
         let mut row = Row {
             depth: self.depth,
             subject: self.subject.clone(),
@@ -153,7 +152,7 @@ impl Commit {
             }
             Ok(built) => {
                 row.build_seconds = Some(built.seconds);
-                let results = suite::run(ctx, built, &self.label, extent, left_out)?;
+                let results = suite::run(ctx, built, &self.label, extent, plain)?;
                 row.tally = Tally::of(&results);
                 row.wrong = suites::failures(&results).join(" ");
             }

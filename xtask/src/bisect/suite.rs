@@ -72,19 +72,40 @@ const SHORT_IOTESTS: &[&str] = &[
 /// Those that the series brings, each from its commit on.
 const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
 
-/// The tests that this machine's plain C fails, if the extent reaches that far: some of QEMU's own
-/// need what not every machine has. They tell nothing of a commit.
-pub fn fail_on_plain_c(ctx: &Ctx, tree: &Tree, extent: Extent) -> Result<BTreeSet<String>> {
-    if extent != Extent::Whole {
-        return Ok(BTreeSet::new());
+/// What this machine's plain C fails too: some of QEMU's tests need what not every machine has. Such
+/// a test tells nothing of a commit; once known, it is run no more.
+pub struct PlainC<'a> {
+    tree: &'a Tree,
+    flavor: Flavor,
+    failing: BTreeSet<String>,
+}
+
+impl PlainC<'_> {
+    pub fn new(tree: &Tree, flavor: Flavor) -> PlainC<'_> {
+        PlainC { tree, flavor, failing: BTreeSet::new() }
     }
-    let base = build::build(ctx, tree, Point::Base, Flavor::Default)?;
-    let results = run(ctx, &base, "base", extent, &BTreeSet::new())?;
-    let failing: BTreeSet<String> = failures(&results).into_iter().map(String::from).collect();
-    for name in &failing {
-        ctx.ui.say(format!("left out, as it fails on plain C: {name}"));
+
+    /// Counts as skipped what fails on plain C, and names it.
+    fn excuse(&mut self, ctx: &Ctx, results: &mut [TestResult]) -> Result<()> {
+        let failed: Vec<String> = failures(results).into_iter().map(String::from).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let base = build::build(ctx, self.tree, Point::Base, self.flavor)?;
+        let known: BTreeSet<String> = meson::list(&base.build)?.into_iter().collect();
+        let (meson, iotests): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|name| known.contains(name));
+        let iotests = iotests.into_iter().filter(|name| iotests::exists(&base.source, name));
+        let there = run_named(ctx, &base.build, "base", meson, iotests.collect())?;
+        for name in failures(&there) {
+            ctx.ui.say(format!("left out, as it fails on plain C: {name}"));
+            self.failing.insert(name.to_string());
+        }
+        for result in results.iter_mut().filter(|result| self.failing.contains(&result.name)) {
+            result.verdict = Verdict::Skip;
+        }
+        Ok(())
     }
-    Ok(failing)
 }
 
 /// Runs what is due at this point of the series, and counts what is left out as skipped.
@@ -93,7 +114,7 @@ pub fn run(
     built: &Built,
     label: &str,
     extent: Extent,
-    left_out: &BTreeSet<String>,
+    plain: &mut PlainC,
 ) -> Result<Vec<TestResult>> {
     let build = &built.build;
     let mut meson = own(&meson::list(build)?, &built.source)?;
@@ -115,12 +136,30 @@ pub fn run(
     }
     let (there, missing): (Vec<_>, Vec<_>) =
         iotests.into_iter().partition(|name| iotests::exists(&built.source, name));
-    let due = |name: &String| !left_out.contains(name);
+    let due = |name: &String| !plain.failing.contains(name);
     let (names, mut skipped): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
     let (there, out): (Vec<_>, Vec<_>) = there.into_iter().partition(due);
     skipped.extend(out);
-    let tests = Batch { title: format!("tests of {label}"), names, run: meson::run };
-    let iotests = Batch { title: format!("iotests of {label}"), names: there, run: iotests::run };
+    let mut results = run_named(ctx, build, label, names, there)?;
+    plain.excuse(ctx, &mut results)?;
+    if !missing.is_empty() {
+        ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
+    }
+    skipped.extend(missing);
+    results.extend(skipped.into_iter().map(|name| TestResult { name, verdict: Verdict::Skip }));
+    Ok(results)
+}
+
+/// Runs Meson's tests and iotests of these names, side by side.
+fn run_named(
+    ctx: &Ctx,
+    build: &Path,
+    label: &str,
+    meson: Vec<String>,
+    iotests: Vec<String>,
+) -> Result<Vec<TestResult>> {
+    let tests = Batch { title: format!("tests of {label}"), names: meson, run: meson::run };
+    let iotests = Batch { title: format!("iotests of {label}"), names: iotests, run: iotests::run };
     // Both wait a lot; what fails in company is tried again alone.
     let (first, second) = thread::scope(|scope| {
         let iotests = scope.spawn(|| iotests.run(ctx, build));
@@ -129,11 +168,6 @@ pub fn run(
     let second = second.map_err(|_| anyhow!("the runner of iotests panicked"))?;
     let mut results = tests.steady(ctx, build, first?)?;
     results.extend(iotests.steady(ctx, build, second?)?);
-    if !missing.is_empty() {
-        ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
-    }
-    skipped.extend(missing);
-    results.extend(skipped.into_iter().map(|name| TestResult { name, verdict: Verdict::Skip }));
     Ok(results)
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The other ways to build QEMU: each builds and passes what pins down the IOThread.
+//! The other ways to build QEMU: each builds and passes what each commit is tested with.
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
-use super::characterisation;
-use crate::bisect::suite::is_own_unit_test;
+use crate::bisect::suite::{self, Extent, PlainC, is_own_unit_test};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::gates;
@@ -22,7 +21,10 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
                 if flavor.is_for_unit_tests() {
                     unit_tests(ctx, &built)
                 } else {
-                    characterisation(ctx, &built)
+                    let label = format!("tip-{}", flavor.name());
+                    let mut plain = PlainC::new(&ctx.tree, *flavor);
+                    let results = suite::run(ctx, &built, &label, Extent::Quick, &mut plain)?;
+                    suites::all_well(&results)
                 }
             });
         }

@@ -10,7 +10,6 @@ mod libvirt;
 mod oldrust;
 mod secondrust;
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -18,7 +17,8 @@ use clap::ValueEnum;
 
 use crate::badinput;
 use crate::bench::query;
-use crate::bisect::{self, Walk, suite::Extent};
+use crate::bisect::suite::{self, Extent, PlainC};
+use crate::bisect::{self, Walk};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::demo;
@@ -184,8 +184,8 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
 }
 
 fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
-    let all = BTreeSet::new();
-    suites::all_well(&bisect::suite::run(ctx, built, "tip", Extent::Characterisation, &all)?)
+    let mut plain = PlainC::new(&ctx.tree, Flavor::Default);
+    suites::all_well(&suite::run(ctx, built, "tip", Extent::Characterisation, &mut plain)?)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

@@ -17,7 +17,7 @@ use clap::ValueEnum;
 
 use crate::badinput;
 use crate::bench::query;
-use crate::bisect::suite::{self, Extent, PlainC};
+use crate::bisect::suite::{self, Extent};
 use crate::bisect::{self, Walk};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
@@ -184,8 +184,7 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
 }
 
 fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
-    let mut plain = PlainC::new(&ctx.tree, Flavor::Default);
-    suites::all_well(&suite::run(ctx, built, "tip", Extent::Characterisation, &mut plain)?)
+    suites::all_well(&suite::run(ctx, built, "tip", Extent::Characterisation, None)?)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

@@ -218,8 +218,13 @@ fn own_iotests(source: &Path) -> impl Iterator<Item = String> {
 }
 
 /// True if a test, by its name, is about IOThreads.
-pub fn is_own(name: &str) -> bool {
+fn is_own(name: &str) -> bool {
     name.contains("iothread") && !name.starts_with(IOTEST)
+}
+
+/// True if each commit is tested with it.
+pub fn is_quick(name: &str) -> bool {
+    is_own(name) || QTESTS.contains(&name)
 }
 
 /// True for the tests of the library itself, without a program around it.

@@ -97,7 +97,7 @@ impl Flavor {
         }
     }
 
-    /// Whether a build is made only for the programs and the IOThread's own tests.
+    /// Whether a build is made only for the programs and what each commit is tested with.
     pub fn is_slow(self) -> bool {
         self.sanitizer().is_some()
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::{Expression, cmd};
 
-use crate::bisect::suite::{is_own, is_own_unit_test};
+use crate::bisect::suite::{is_own_unit_test, is_quick};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 use crate::flags;
@@ -95,7 +95,7 @@ fn targets(build: &Path, flavor: Flavor) -> Result<Vec<String>> {
     }
     let programs = flavor::PROGRAMS.iter().chain(&["qemu-img", "qemu-io"]);
     let mut targets: Vec<String> = programs.map(|name| name.to_string()).collect();
-    targets.extend(meson::targets(build, is_own)?);
+    targets.extend(meson::targets(build, is_quick)?);
     Ok(targets)
 }
 

@@ -5,6 +5,7 @@
 mod search;
 pub mod suite;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -20,8 +21,8 @@ use crate::suites::{self, Tally};
 use crate::version::Tree;
 use crate::worktree::{self, Worktree};
 
-/// The work trees that walk through the series. They take turns: while one commit is tested, which
-/// leaves the processors idle half of the time, the next one is built.
+/// The work trees that walk through the series, each with whichever commit is due next. The tests
+/// of one wait a lot; meanwhile the other is built and tested.
 const WORKTREES: [&str; 2] = ["bisect", "bisect-2"];
 
 /// A defect to be found, and the command that finds it.
@@ -81,24 +82,39 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let &Walk { first, last, extent, until } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
-    let build = |depth| {
-        let begun = depth <= last && until.is_none_or(|until| Instant::now() < until);
-        begun.then(|| Commit::build(ctx, &host, &series, depth)).transpose()
+    // The short tests are chosen such that plain C passes them. The whole suites run at one commit
+    // at a time.
+    let plain = (extent == suite::Extent::Whole)
+        .then(|| Mutex::new(suite::PlainC::new(tree, Flavor::Default)));
+    let due = Mutex::new(first);
+    let walk = |worktree| -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        loop {
+            // Held while it builds, so that one does at a time.
+            let mut due = lock(&due);
+            if *due > last || until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(rows);
+            }
+            let commit = Commit::build(ctx, &host, &series, *due, worktree)?;
+            *due += 1;
+            drop(due);
+            let mut plain = plain.as_ref().map(lock);
+            ctx.ui.say(format!("commit {} of {last}", commit.depth));
+            rows.push(commit.test(ctx, extent, plain.as_deref_mut())?);
+        }
     };
-    // The short tests are chosen such that plain C passes them.
-    let mut plain =
-        (extent == suite::Extent::Whole).then(|| suite::PlainC::new(tree, Flavor::Default));
-    let mut rows = Vec::new();
-    let mut next = build(first)?;
-    while let Some(commit) = next {
-        ctx.ui.say(format!("commit {} of {last}", commit.depth));
-        let (row, following) = thread::scope(|scope| {
-            let following = scope.spawn(|| build(commit.depth + 1));
-            (commit.test(ctx, extent, plain.as_mut()), following.join())
+    let walked = thread::scope(|scope| -> Result<Vec<_>> {
+        let walkers = WORKTREES.map(|worktree| {
+            let to_end = || walk(worktree).inspect_err(|_| *lock(&due) = usize::MAX);
+            scope.spawn(to_end)
         });
-        rows.push(row?);
-        next = following.map_err(|_| anyhow!("the builder of the next commit panicked"))??;
-    }
+        let walked = walkers.into_iter().map(|walker| {
+            walker.join().map_err(|_| anyhow!("one who walks through the series panicked"))?
+        });
+        walked.collect()
+    });
+    let mut rows: Vec<Row> = walked?.into_iter().flatten().collect();
+    rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
     println!("{}", table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
@@ -115,6 +131,10 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A commit that is ready to be tested.
 struct Commit {
     depth: usize,
@@ -126,10 +146,15 @@ struct Commit {
 }
 
 impl Commit {
-    fn build(ctx: &Ctx, host: &setup::Host, series: &Series, depth: usize) -> Result<Commit> {
+    fn build(
+        ctx: &Ctx,
+        host: &setup::Host,
+        series: &Series,
+        depth: usize,
+        worktree: &str,
+    ) -> Result<Commit> {
         let commit = series.commit(ctx, depth)?;
-        let name = WORKTREES[depth % WORKTREES.len()];
-        let worktree = worktree::named(ctx, series, name, &commit, false)?;
+        let worktree = worktree::named(ctx, series, worktree, &commit, false)?;
         let subject = worktree
             .git
             .read(["log", "-1", "--format=%s"])

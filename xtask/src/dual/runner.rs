@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Runs test programs, as many at once as there are processors, each with a limit of time.
+//! Runs test programs, a few more at once than there are processors, each with a limit of time.
 
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{available_parallelism, scope, sleep};
+use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use super::plan::Test;
 use super::tap::{self, Results};
 use crate::interrupt::{self, Watched};
+use crate::suites::processes;
 
 /// Freed memory is overwritten, so that a use after free shows; the same byte on both sides.
 pub const PERTURB: &str = "165";
@@ -44,9 +45,8 @@ pub struct Run {
 pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let workers = available_parallelism().map_or(2, usize::from);
     scope(|threads| {
-        for _ in 0..workers {
+        for _ in 0..processes() {
             threads.spawn(|| {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let run = interrupt::check().and_then(|()| run(job));

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 /// How QEMU is configured and compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Flavor {
-    /// gcc, QEMU's own defaults
+    /// gcc, without debug information, which takes time and place
     Default,
     /// clang and lld
     Clang,
@@ -45,7 +45,7 @@ impl Flavor {
     /// What configure is told beyond what every build is told.
     pub fn options(self) -> &'static [&'static str] {
         match self {
-            Flavor::Default => &["--cc=ccache gcc"],
+            Flavor::Default => &["--cc=ccache gcc", "--disable-debug-info"],
             Flavor::Clang => &[
                 "--cc=ccache clang",
                 "--cxx=ccache clang++",

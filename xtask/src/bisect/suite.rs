@@ -10,15 +10,15 @@ use anyhow::{Result, anyhow, ensure};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::Plan;
-use crate::suites::{TestResult, Verdict, failures, iotests, meson};
+use crate::suites::{Speed, TestResult, Verdict, failures, iotests, meson};
 use crate::version::{Point, Tree};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// What pins down the IOThread itself.
-    Characterisation,
-    /// Also what reaches it in a few seconds.
+    /// The tests that are about IOThreads, at length.
+    Own,
+    /// These and what reaches an IOThread in a few seconds.
     Quick,
     /// Also the suites that plain C and the series are compared with.
     Whole,
@@ -96,7 +96,7 @@ impl PlainC<'_> {
         let (meson, iotests): (Vec<_>, Vec<_>) =
             failed.into_iter().partition(|name| known.contains(name));
         let iotests = iotests.into_iter().filter(|name| iotests::exists(&base.source, name));
-        let there = run_named(ctx, &base.build, "base", meson, iotests.collect())?;
+        let there = run_named(ctx, &base.build, "base", Speed::Quick, meson, iotests.collect())?;
         for name in failures(&there) {
             ctx.ui.say(format!("left out, as it fails on plain C: {name}"));
             self.failing.insert(name.to_string());
@@ -119,11 +119,10 @@ pub fn run(
 ) -> Result<Vec<TestResult>> {
     let build = &built.build;
     let mut meson = own(&meson::list(build)?, &built.source)?;
-    let mut iotests = BTreeSet::new();
-    if extent != Extent::Characterisation {
+    let mut iotests: BTreeSet<String> = own_iotests(&built.source).collect();
+    if extent != Extent::Own {
         meson.extend(QTESTS.iter().map(|name| name.to_string()));
         iotests.extend(SHORT_IOTESTS.iter().map(|name| name.to_string()));
-        iotests.extend(own_iotests(&built.source));
     }
     if extent == Extent::Whole {
         let plan = Plan::open(ctx)?;
@@ -142,7 +141,8 @@ pub fn run(
     let (names, mut skipped): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
     let (there, out): (Vec<_>, Vec<_>) = there.into_iter().partition(due);
     skipped.extend(out);
-    let mut results = run_named(ctx, build, label, names, there)?;
+    let speed = if extent == Extent::Own { Speed::Slow } else { Speed::Quick };
+    let mut results = run_named(ctx, build, label, speed, names, there)?;
     if let Some(plain) = plain {
         plain.excuse(ctx, &mut results)?;
     }
@@ -159,11 +159,13 @@ fn run_named(
     ctx: &Ctx,
     build: &Path,
     label: &str,
+    speed: Speed,
     meson: Vec<String>,
     iotests: Vec<String>,
 ) -> Result<Vec<TestResult>> {
-    let tests = Batch { title: format!("tests of {label}"), names: meson, run: meson::run };
-    let iotests = Batch { title: format!("iotests of {label}"), names: iotests, run: iotests::run };
+    let tests = Batch { title: format!("tests of {label}"), speed, names: meson, run: meson::run };
+    let iotests =
+        Batch { title: format!("iotests of {label}"), speed, names: iotests, run: iotests::run };
     // Both wait a lot; what fails in company is tried again alone.
     let (first, second) = thread::scope(|scope| {
         let iotests = scope.spawn(|| iotests.run(ctx, build));
@@ -178,13 +180,14 @@ fn run_named(
 /// Tests that one runner runs.
 struct Batch<R> {
     title: String,
+    speed: Speed,
     names: Vec<String>,
     run: R,
 }
 
-impl<R: Fn(&Ctx, &Path, &str, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
+impl<R: Fn(&Ctx, &Path, &str, Speed, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
     fn run(&self, ctx: &Ctx, build: &Path) -> Result<Vec<TestResult>> {
-        (self.run)(ctx, build, &self.title, &self.names)
+        (self.run)(ctx, build, &self.title, self.speed, &self.names)
     }
 
     /// A test that failed is run again on its own: on a busy machine plain C, too, fails now and
@@ -199,7 +202,7 @@ impl<R: Fn(&Ctx, &Path, &str, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
             let name = &result.name;
             let again = format!("{} again, {name}", self.title);
             let passes = |_| {
-                let once = (self.run)(ctx, build, &again, std::slice::from_ref(name))?;
+                let once = (self.run)(ctx, build, &again, self.speed, std::slice::from_ref(name))?;
                 Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
             };
             let passed: Vec<bool> = (0..REPEATS).map(passes).collect::<Result<_>>()?;
@@ -258,12 +261,13 @@ mod tests {
         let names = ["t".to_string()];
         let verdict = |failures: usize| {
             let runs = std::cell::Cell::new(0);
-            let run = |_: &Ctx, _: &Path, _: &str, _: &[String]| {
+            let run = |_: &Ctx, _: &Path, _: &str, _: Speed, _: &[String]| {
                 runs.set(runs.get() + 1);
                 let failed = runs.get() <= failures;
                 Ok(result(if failed { Verdict::Fail } else { Verdict::Pass }))
             };
-            let batch = Batch { title: "t".into(), names: names.to_vec(), run };
+            let batch =
+                Batch { title: "t".into(), speed: Speed::Quick, names: names.to_vec(), run };
             let first = batch.run(&ctx, Path::new("")).unwrap();
             batch.steady(&ctx, Path::new(""), first).unwrap()[0].verdict
         };

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use regex_lite::{Captures, Regex};
 
-use super::{TestResult, Verdict, in_build, processes};
+use super::{Speed, TestResult, Verdict, in_build, processes};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 
@@ -23,7 +23,13 @@ pub fn exists(source: &Path, name: &str) -> bool {
 }
 
 /// Runs the named iotests on qcow2; a test that fails is a result, not an error.
-pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
+pub fn run(
+    ctx: &Ctx,
+    build: &Path,
+    title: &str,
+    speed: Speed,
+    names: &[String],
+) -> Result<Vec<TestResult>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -40,7 +46,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
         .env("TEST_DIR", images.path())
         .env("SOCK_DIR", sockets.path());
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
-    let outcome = Step::new(title, &log_name, in_build(ctx, check, build)).run(ctx);
+    let outcome = Step::new(title, &log_name, in_build(ctx, check, build, speed)).run(ctx);
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
     let results = parse(&log, names)?;
     match outcome {

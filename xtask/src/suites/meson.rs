@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{TestResult, Verdict, in_build, last_words, processes};
+use super::{Speed, TestResult, Verdict, in_build, last_words, processes};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
 
@@ -59,7 +59,13 @@ fn introspect(build: &Path) -> Result<Vec<Listed>> {
 }
 
 /// Runs the named tests; a test that fails is a result, not an error.
-pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec<TestResult>> {
+pub fn run(
+    ctx: &Ctx,
+    build: &Path,
+    title: &str,
+    speed: Speed,
+    names: &[String],
+) -> Result<Vec<TestResult>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -73,7 +79,7 @@ pub fn run(ctx: &Ctx, build: &Path, title: &str, names: &[String]) -> Result<Vec
     let options = options.into_iter().chain(["--num-processes", &processes]);
     let words = options.map(str::to_string).chain(names.iter().cloned());
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
-    let step = Step::new(title, &base, in_build(ctx, meson, build)).counted();
+    let step = Step::new(title, &base, in_build(ctx, meson, build, speed)).counted();
     let outcome = step.run(ctx);
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();

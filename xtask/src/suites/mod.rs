@@ -19,6 +19,13 @@ const ASAN_OPTIONS: &str =
 /// So many lines tell why a test failed.
 const LAST_LINES: usize = 12;
 
+/// How long tests may take, as in `make check SPEED=...`: some have more rounds for those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    Quick,
+    Slow,
+}
+
 /// How one test of a suite ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -73,15 +80,19 @@ pub fn last_words(output: &str) -> String {
 }
 
 /// How many tests run at once: they wait a lot, so more than the machine has processors.
-fn processes() -> usize {
+pub fn processes() -> usize {
     thread::available_parallelism().map_or(4, |count| count.get() + 2)
 }
 
 /// Tests run with the Python of the build that they test, and under a sanitizer that build has to
 /// say what is wrong: stacks long enough to be matched with the lists of what is QEMU's own.
-fn in_build(ctx: &Ctx, expression: Expression, build: &Path) -> Expression {
+fn in_build(ctx: &Ctx, expression: Expression, build: &Path, speed: Speed) -> Expression {
     let known = |list: &str| {
         format!("suppressions={}", ctx.root.join("tests/sanitizers").join(list).display())
+    };
+    let expression = match speed {
+        Speed::Quick => expression.env_remove("SPEED").env_remove("G_TEST_SLOW"),
+        Speed::Slow => expression.env("SPEED", "slow").env("G_TEST_SLOW", "1"),
     };
     expression
         .env("PYTHON", build.join("pyvenv/bin/python3"))

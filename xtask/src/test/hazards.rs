@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::characterisation;
+use super::own_tests;
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::{self, Side};
@@ -24,7 +24,7 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
         let mut bare = None;
         report.pass(&format!("the tip without the refusal{}", flavor.suffix()), || {
             let built = without_refusal(ctx, flavor)?;
-            let outcome = characterisation(ctx, &built);
+            let outcome = own_tests(ctx, &built);
             bare = Some(built);
             outcome
         });

@@ -169,7 +169,7 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
     gates::quick(ctx, tip, report);
     report.pass("the example in QEMU's schema", || example::check(tip));
     report.pass("query-iothreads with thousands of holders", || query::check(&tip.build));
-    report.pass("tests of the IOThread at the tip", || characterisation(ctx, tip));
+    report.pass("tests of the IOThread at the tip", || own_tests(ctx, tip));
 }
 
 /// A build as a check; what stands on it is left out if it fails.
@@ -183,8 +183,9 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
     built
 }
 
-fn characterisation(ctx: &Ctx, built: &Built) -> Result<()> {
-    suites::all_well(&suite::run(ctx, built, "tip", Extent::Characterisation, None)?)
+/// The series' own tests, at length.
+fn own_tests(ctx: &Ctx, built: &Built) -> Result<()> {
+    suites::all_well(&suite::run(ctx, built, "tip", Extent::Own, None)?)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What must hold of any build at or after the commit that links the library.
 
+mod callers;
 pub mod nm;
 mod object;
 mod programs;
@@ -30,6 +31,7 @@ pub fn quick(ctx: &Ctx, built: &Built, report: &mut Report) {
     report.pass("gate: exports equal exports.txt", || object::exports(&ctx.root, build));
     report.pass("gate: nothing undefined but QEMU, glib, libc", || object::undefined(build));
     report.pass("gate: no panic, alloc or std symbol", || object::runtime(build));
+    report.pass("gate: who calls the library is compiled", || callers::compiled(built));
     report.pass("gate: the programs contain ours and no C iothread.c", || programs::ours(build));
     report.pass("gate: fma and sqrt are libm's", || programs::libm(build));
     report.pass("gate: ninja -t missingdeps is clean", || missing_deps(build));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
-use duct::Expression;
+use duct::{Expression, ReaderHandle};
 
 use crate::ctx::Ctx;
 use crate::interrupt::{self, Watched};
@@ -67,6 +67,7 @@ pub struct Step {
     log_name: String,
     expression: Expression,
     progress: Progress,
+    sweeps: bool,
 }
 
 /// What a step that ended well leaves behind.
@@ -88,11 +89,18 @@ impl Step {
             log_name: log_name.into(),
             expression,
             progress: Progress::Unknown,
+            sweeps: false,
         }
     }
 
     pub fn counted(mut self) -> Step {
         self.progress = Progress::Counted;
+        self
+    }
+
+    /// Nothing that it started outlives it: a test that fails may leave a QEMU behind.
+    pub fn sweeping(mut self) -> Step {
+        self.sweeps = true;
         self
     }
 
@@ -135,8 +143,16 @@ impl Step {
             .stderr_to_stdout()
             .reader()
             .context("cannot be started")?;
-        let _watched = reader.pids().first().map(|pid| Watched::new(*pid));
-        let mut input = BufReader::new(&reader);
+        let watched = reader.pids().first().map(|pid| Watched::new(*pid));
+        let outcome = self.copy(&reader, log, gauge);
+        if let Some(group) = watched.filter(|_| self.sweeps) {
+            group.sweep();
+        }
+        outcome
+    }
+
+    fn copy(&self, reader: &ReaderHandle, log: &mut File, gauge: &Gauge) -> Result<()> {
+        let mut input = BufReader::new(reader);
         let mut chunk = [0; 8192];
         let mut line = Vec::new();
         loop {
@@ -211,5 +227,20 @@ mod tests {
     fn a_failing_program_gives_its_stderr() {
         let error = read(&duct::cmd!("sh", "-c", "echo why >&2; exit 3")).unwrap_err();
         assert!(error.to_string().contains("why"), "{error}");
+    }
+
+    #[test]
+    fn what_a_sweeping_step_leaves_is_ended() {
+        let cli = clap::Parser::parse_from(["xtask", "test"]);
+        let ctx = Ctx::new(&cli).unwrap();
+        let leaves = duct::cmd!("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!");
+        let done = Step::new("t", "unit-test-sweeping", leaves).sweeping().run(&ctx).unwrap();
+        let log = fs::read_to_string(done.log).unwrap();
+        let stat = format!("/proc/{}/stat", log.lines().last().unwrap());
+        let ended = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+        assert!((0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            ended()
+        }));
     }
 }

@@ -60,6 +60,11 @@ impl Watched {
         groups().insert(pid);
         Watched(pid)
     }
+
+    /// Ends what the child has left running; most often nothing is there any more.
+    pub fn sweep(&self) {
+        let _ = killpg(Pid::from_raw(self.0), Signal::SIGKILL);
+    }
 }
 
 impl Drop for Watched {

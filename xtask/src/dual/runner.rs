@@ -11,8 +11,6 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -124,8 +122,7 @@ fn end_of(test: &Test, log: &Path, scratch: &Path) -> Result<String> {
         .stdout(out.try_clone()?)
         .stderr(out)
         .spawn()?;
-    let group = Pid::from_raw(child.id() as i32);
-    let _watched = Watched::new(child.id());
+    let watched = Watched::new(child.id());
     let deadline = Instant::now() + test.limit;
     let mut pause = Duration::from_millis(2);
     let end = loop {
@@ -138,8 +135,7 @@ fn end_of(test: &Test, log: &Path, scratch: &Path) -> Result<String> {
         sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     };
-    // Whatever the test has left running; most often nothing is there any more.
-    let _ = killpg(group, Signal::SIGKILL);
+    watched.sweep();
     child.wait()?;
     Ok(end)
 }

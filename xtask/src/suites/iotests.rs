@@ -46,7 +46,8 @@ pub fn run(
         .env("TEST_DIR", images.path())
         .env("SOCK_DIR", sockets.path());
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
-    let outcome = Step::new(title, &log_name, in_build(ctx, check, build, speed)).run(ctx);
+    let outcome =
+        Step::new(title, &log_name, in_build(ctx, check, build, speed)).sweeping().run(ctx);
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
     let results = parse(&log, names)?;
     match outcome {

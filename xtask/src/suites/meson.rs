@@ -79,7 +79,7 @@ pub fn run(
     let options = options.into_iter().chain(["--num-processes", &processes]);
     let words = options.map(str::to_string).chain(names.iter().cloned());
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
-    let step = Step::new(title, &base, in_build(ctx, meson, build, speed)).counted();
+    let step = Step::new(title, &base, in_build(ctx, meson, build, speed)).counted().sweeping();
     let outcome = step.run(ctx);
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();

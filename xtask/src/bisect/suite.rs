@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
@@ -32,6 +33,9 @@ const OWN: &[(&str, &str)] = &[
 
 /// How often a test must pass that failed once.
 const REPEATS: usize = 3;
+
+/// Who is tried again alone waits here until the tests of the other commit have ended, too.
+static COMPANY: RwLock<()> = RwLock::new(());
 
 /// How meson calls iotests, which are run by their own script.
 const IOTEST: &str = "io-";
@@ -187,6 +191,7 @@ struct Batch<R> {
 
 impl<R: Fn(&Ctx, &Path, &str, Speed, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
     fn run(&self, ctx: &Ctx, build: &Path) -> Result<Vec<TestResult>> {
+        let _company = COMPANY.read().unwrap_or_else(PoisonError::into_inner);
         (self.run)(ctx, build, &self.title, self.speed, &self.names)
     }
 
@@ -202,6 +207,7 @@ impl<R: Fn(&Ctx, &Path, &str, Speed, &[String]) -> Result<Vec<TestResult>>> Batc
             let name = &result.name;
             let again = format!("{} again, {name}", self.title);
             let passes = |_| {
+                let _alone = COMPANY.write().unwrap_or_else(PoisonError::into_inner);
                 let once = (self.run)(ctx, build, &again, self.speed, std::slice::from_ref(name))?;
                 Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
             };

@@ -2,17 +2,14 @@
 //! The IOThreads as QEMU reports them, and the CPU time that the kernel charges to each.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::qemu::cpu;
 use crate::qemu::qmp::Qmp;
-
-/// The unit of times in /proc on Linux, whatever the kernel's own tick.
-const TICKS_PER_SECOND: u64 = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,7 +55,7 @@ pub type CpuTimes = BTreeMap<String, Duration>;
 
 pub fn cpu_times(pid: u32, threads: &[IoThread]) -> Result<CpuTimes> {
     let time_of = |thread: &IoThread| {
-        let time = cpu_time(pid, thread.thread_id)
+        let time = cpu::time(pid, thread.thread_id)
             .with_context(|| format!("cannot read the CPU time of IOThread {}", thread.id))?;
         Ok((thread.id.clone(), time))
     };
@@ -74,51 +71,9 @@ pub fn used(before: &CpuTimes, after: &CpuTimes) -> CpuTimes {
     after.iter().map(since).collect()
 }
 
-/// To the nanosecond where the kernel offers it, else in ticks of 10 ms.
-fn cpu_time(pid: u32, tid: u32) -> Result<Duration> {
-    let task = format!("/proc/{pid}/task/{tid}");
-    if let Ok(text) = fs::read_to_string(format!("{task}/schedstat")) {
-        return from_schedstat(&text).context("unexpected schedstat");
-    }
-    from_stat(&fs::read_to_string(format!("{task}/stat"))?).context("unexpected stat")
-}
-
-/// The first number is the time on a CPU in nanoseconds.
-fn from_schedstat(text: &str) -> Option<Duration> {
-    let nanos = text.split_whitespace().next()?.parse().ok()?;
-    Some(Duration::from_nanos(nanos))
-}
-
-/// User and system time, the 12th and 13th field after a name that may hold anything.
-fn from_stat(text: &str) -> Option<Duration> {
-    let (_, fields) = text.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_sources_of_cpu_time_are_read() {
-        let stat = "42 (IO t) 0) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 9 0 1 2 3\n";
-        assert_eq!(from_stat(stat), Some(Duration::from_secs(2)));
-        assert_eq!(from_stat("garbage"), None);
-        let schedstat = "123456789 22 33\n";
-        assert_eq!(from_schedstat(schedstat), Some(Duration::from_nanos(123_456_789)));
-        assert_eq!(from_schedstat(""), None);
-    }
-
-    #[test]
-    fn our_own_thread_uses_time() {
-        let pid = std::process::id();
-        let before = cpu_time(pid, pid).unwrap();
-        assert!(before > Duration::ZERO);
-        assert!(cpu_time(pid, u32::MAX).is_err());
-    }
 
     #[test]
     fn holders_of_any_kind_are_named() {

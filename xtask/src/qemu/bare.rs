@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
+use super::cpu;
 use super::process::Process;
 use super::qmp::Qmp;
 
@@ -19,7 +20,7 @@ const ARGUMENTS: &str = "-machine none -nodefaults -display none -qmp unix:qmp,s
 
 pub struct Bare {
     pub qmp: Qmp,
-    _process: Process,
+    process: Process,
     _dir: TempDir,
 }
 
@@ -35,6 +36,11 @@ impl Bare {
         let deadline = Instant::now() + START_LIMIT;
         let qmp = Qmp::connect(&dir.path().join("qmp"), deadline, || process.check_alive())
             .map_err(|error| anyhow!("{error:#}{}", process.explain().tails()))?;
-        Ok(Bare { qmp, _process: process, _dir: dir })
+        Ok(Bare { qmp, process, _dir: dir })
+    }
+
+    /// How long the main thread ran so far.
+    pub fn main_thread_time(&self) -> Result<Duration> {
+        cpu::time(self.process.pid, self.process.pid)
     }
 }

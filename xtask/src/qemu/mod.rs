@@ -2,6 +2,7 @@
 //! A QEMU that runs: its process, and QMP to it.
 
 mod bare;
+pub mod cpu;
 pub mod lines;
 pub mod process;
 pub mod qmp;

@@ -63,7 +63,12 @@ def numbers(version):
 def check_rustc(args):
     manifest = (args.crate / 'Cargo.toml').read_text(encoding='utf-8')
     oldest = re.search(r'^rust-version = "([\d.]+)"', manifest, re.M).group(1)
-    version = output_of(tool('rustc'), '--version').split()[1]
+    rustc = tool('rustc')
+    words = output_of(rustc, '--version').split()
+    if words[:1] != ['rustc']:
+        raise Missing(f'{rustc} is no rustc: asked for its version it says '
+                      f'"{" ".join(words)[:60]}". Set RUSTC to one.')
+    version = words[1]
     if numbers(version) < numbers(oldest):
         raise Missing(f'rustc {version} is too old: qemu-iothread needs {oldest} or newer. '
                       'Install a newer Rust, or set RUSTC and CARGO to one.')
@@ -113,9 +118,10 @@ def check_host(args):
 
 
 def check_qemu(args):
-    version = numbers(args.qemu_version)
+    version = tuple(int(n) for n in re.findall(r'\d+', args.qemu_version))
     oldest, newest = QEMU_VERSIONS
-    if not oldest <= version <= newest:
+    # From .50 on a tree is on the way to the next release.
+    if not oldest <= version < (*newest, 50):
         served = ' to '.join('.'.join(map(str, v)) for v in QEMU_VERSIONS)
         raise Missing(f'qemu-iothread serves QEMU {served}; this tree is {args.qemu_version}. '
                       'Take a qemu-iothread that was made for it.')

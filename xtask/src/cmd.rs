@@ -123,6 +123,10 @@ impl Step {
                 Ok(Done { log: path, seconds })
             }
             Err(error) => {
+                if interrupt::seen() {
+                    gauge.interrupted(seconds);
+                    return Err(error.context("interrupted"));
+                }
                 gauge.failed(seconds);
                 let text = fs::read(&path).unwrap_or_default();
                 let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The one grammar of the command line: parser, help and typed arguments.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::build::Flavor;
 use crate::test::Part;
@@ -63,8 +65,10 @@ pub struct Demo {
 
 /// Run everything that must pass
 #[derive(Args)]
-#[command(after_help = "The last line is always `N passed, N failed, N skipped`; each skip is \
-    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test")]
+#[command(
+    after_help = "The last line of stdout is always `N passed, N failed, N skipped`; each skip is \
+    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test"
+)]
 pub struct Test {
     /// What one runs before a commit: under 5 minutes once built
     #[arg(long, conflicts_with = "full")]
@@ -81,7 +85,7 @@ pub struct Test {
     /// Begin no further commit of the series after so many minutes, and name those left out;
     /// --full has all the time it needs
     #[arg(long, value_name = "MINUTES", default_value_t = 75, conflicts_with = "full")]
-    pub within: u64,
+    pub within: u32,
 }
 
 /// Build QEMU at a point of the series; the last line of stdout is the build directory
@@ -113,11 +117,11 @@ pub struct Build {
 )]
 pub struct Bisect {
     /// First commit to look at (1 is the first patch)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counting_number)]
     pub from: Option<usize>,
 
     /// Last commit to look at (the tip unless told)
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = counting_number)]
     pub to: Option<usize>,
 
     /// Run the whole suites at each commit, not what takes a minute
@@ -150,7 +154,7 @@ pub struct Bench {
 /// Run the same suites and conversations on plain C and on Rust and compare
 #[derive(Args)]
 #[command(after_help = "Suites are unit, qtests and iotests, conversations system, devices, \
-    storage-daemon and commandline. Records of what was said lie under target/dual/.\n\nExamples:\n  \
+    storage-daemon, commandline and hazards. Records of what was said lie under target/dual/.\n\nExamples:\n  \
     cargo xtask dual --suite system     one conversation: seconds\n  \
     cargo xtask dual --at 3             everything, at the third patch")]
 pub struct Dual {
@@ -180,7 +184,7 @@ pub struct Patches {
 
 #[derive(Subcommand)]
 pub enum PatchesAction {
-    /// checkpatch, `git am` on each supported version, header drift
+    /// checkpatch, `git am` on each supported version and on a tree of yours, header drift
     Check,
     /// Print the header, or what it must be in a commit that has FILE in its place
     Header {
@@ -199,3 +203,12 @@ pub enum PatchesAction {
 /// Make the machine ready: host packages, pinned tools, QEMU's source
 #[derive(Args)]
 pub struct Setup {}
+
+/// Ends with the exit code for wrong usage, for what the grammar alone cannot know.
+pub fn wrong_usage(why: impl Display) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, why).exit()
+}
+
+fn counting_number(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected 1, 2, 3 ...".into())
+}

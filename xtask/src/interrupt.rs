@@ -39,13 +39,17 @@ pub fn install() -> Result<()> {
 
 /// Fails after an interrupt, so that nothing new is begun and temporary files are swept.
 pub fn check() -> Result<()> {
-    ensure!(!SEEN.load(Ordering::SeqCst), "interrupted");
+    ensure!(!seen(), "interrupted");
     Ok(())
+}
+
+pub fn seen() -> bool {
+    SEEN.load(Ordering::SeqCst)
 }
 
 /// Ends with code 130 if an interrupt is what made the last step fail.
 pub fn exit_if_interrupted() {
-    if SEEN.load(Ordering::SeqCst) {
+    if seen() {
         eprintln!("interrupted; run the same command again to go on from here");
         exit(INTERRUPTED);
     }

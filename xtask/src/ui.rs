@@ -110,6 +110,10 @@ impl Gauge {
         self.end("FAILED", seconds);
     }
 
+    pub fn interrupted(&self, seconds: f64) {
+        self.end("interrupted", seconds);
+    }
+
     fn end(&self, word: &str, seconds: f64) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

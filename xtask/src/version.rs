@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// From here on the third number says that a tree is on the way to the next release.
+const NEXT: u32 = 50;
+
 /// A QEMU release series that has a patch series here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -23,11 +26,14 @@ impl Version {
         }
     }
 
-    /// The version whose releases begin like `text`, e.g. `10.2.2`.
+    /// The version whose releases begin like `text`, e.g. `10.2.2`; 10.2.50 is on the way to 11.
     pub fn of_release(text: &str) -> Option<Version> {
         Version::ALL.into_iter().find(|version| {
-            text.strip_prefix(version.name())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            let micro = text.strip_prefix(version.name());
+            micro.is_some_and(|rest| match rest.strip_prefix('.') {
+                Some(micro) => micro.parse().is_ok_and(|micro: u32| micro < NEXT),
+                None => rest.is_empty(),
+            })
         })
     }
 }
@@ -102,6 +108,7 @@ mod tests {
     fn releases_map_to_their_series() {
         assert_eq!(Version::of_release("10.2.2"), Some(Version::V10_2));
         assert_eq!(Version::of_release("10.0.13"), Some(Version::V10_0));
+        assert_eq!(Version::of_release("10.2.50"), None);
         assert_eq!(Version::of_release("10.20.1"), None);
         assert_eq!(Version::of_release("11.0.0"), None);
     }

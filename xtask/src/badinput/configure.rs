@@ -49,6 +49,7 @@ pub fn host(ctx: &Ctx) -> Result<()> {
         ("--host-cpu", "wasm32", "wasm32"),
         ("--pointer-size", "4", "32"),
         ("--qemu-version", "9.2.0", "9.2.0"),
+        ("--qemu-version", "10.2.50", "10.2.50"),
         ("--cfi", "true", "--disable-cfi"),
     ];
     for (name, value, phrase) in refused {

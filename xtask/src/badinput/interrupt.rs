@@ -45,6 +45,8 @@ pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
     let build = duct::cmd!(program, "build", "--at", "tip").dir(&ctx.root);
     let ended = interrupted(&build, "build QEMU")?;
     ensure!(ended.code == Some(130), "exit code {:?}:\n{}", ended.code, ended.text);
+    let blamed = ["FAILED", "full log", "error:"].iter().any(|word| ended.text.contains(word));
+    ensure!(!blamed, "what was interrupted is said to have failed:\n{}", ended.text);
     all_gone(|process| works_in(process, &tip.build))?;
     let again = run(&build)?;
     ensure!(again.code == Some(0), "the second run fails:\n{}", again.text);

@@ -55,7 +55,7 @@ struct Record<'a> {
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
-    let chosen = choose(args.name.as_deref())?;
+    let chosen = choose(args.name.as_deref()).unwrap_or_else(|error| flags::wrong_usage(error));
     setup::extra(ctx, PACKAGES)?;
     let lab = Lab::new(ctx, args.builds.as_deref())?;
     let host = Host::of(&lab)?;

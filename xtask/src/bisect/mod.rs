@@ -15,6 +15,7 @@ use comfy_table::{Table, presets};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::interrupt;
 use crate::series::Series;
 use crate::setup;
 use crate::suites::{self, Tally};
@@ -45,7 +46,8 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
     let last = args.to.unwrap_or(series.patches.len());
     let first = args.from.unwrap_or(1);
     if last > series.patches.len() || first > last {
-        bail!("the series has {} patches: no commits {first} to {last}", series.patches.len());
+        let all = series.patches.len();
+        flags::wrong_usage(format!("the series has {all} patches: no commits {first} to {last}"));
     }
     if args.command.is_empty() {
         let extent = if args.whole { suite::Extent::Whole } else { suite::Extent::Quick };
@@ -99,6 +101,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
             *due += 1;
             drop(due);
             let mut plain = plain.as_ref().map(lock);
+            interrupt::check()?;
             ctx.ui.say(format!("commit {} of {last}", commit.depth));
             rows.push(commit.test(ctx, extent, plain.as_deref_mut())?);
         }
@@ -179,6 +182,7 @@ impl Commit {
         };
         match &self.built {
             Err(error) => {
+                interrupt::check()?;
                 ctx.ui.say(format!("{error:#}"));
                 row.wrong = "does not build".into();
             }

@@ -54,6 +54,17 @@ const AROUND: usize = 160;
 const SHOWN: usize = 12;
 
 pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
+    if let Some(name) = args.suite.as_deref() {
+        let plan = Plan::open(ctx)?;
+        let known = || plan.suites().into_iter().chain(SCRIPTS.map(|(name, _)| name));
+        if !known().any(|known| known == name) {
+            let known: Vec<_> = known().collect();
+            flags::wrong_usage(format!(
+                "no suite is called {name}; there are {}",
+                known.join(", ")
+            ));
+        }
+    }
     let sides = match args.builds.as_deref() {
         Some([base, series]) => [Side::of_build("base", base)?, Side::of_build("series", series)?],
         _ => {
@@ -90,13 +101,6 @@ fn check_only(
     let scripts = SCRIPTS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
     let scripts: Vec<_> = scripts.collect();
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));
-    ensure!(
-        !scripts.is_empty() || wanted,
-        "no suite or conversation {}; there are {}, {}",
-        only.unwrap_or_default(),
-        plan.suites().join(", "),
-        SCRIPTS.map(|(name, _)| name).join(", ")
-    );
     if let Some(tip) = sides.iter().find(|side| side.name == Point::Tip.to_string()) {
         report.pass("dual: the list of differences", || {
             expected::sound(&place.entries, &tip.subjects, &tip.pure)

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::build::Built;
 use crate::git::Git;
@@ -37,9 +37,8 @@ impl Side {
 
     /// A build directory inside its source tree, as QEMU's own are.
     pub fn of_build(name: &str, build: &Path) -> Result<Side> {
-        let build = build
-            .canonicalize()
-            .with_context(|| format!("no build directory {}", build.display()))?;
+        ensure!(build.join("build.ninja").exists(), "{} is no QEMU build", build.display());
+        let build = build.canonicalize()?;
         let source = build.parent().context("a build directory has a source tree around it")?;
         Side::in_tree(name, source, &build)
     }

@@ -13,7 +13,8 @@ use crate::ctx::Ctx;
 use crate::flags::{self, PatchesAction};
 use crate::header;
 use crate::report::Report;
-use crate::version::Version;
+use crate::series::Series;
+use crate::version::{Tree, Version};
 
 pub use check::check;
 
@@ -23,6 +24,12 @@ pub fn run(ctx: &Ctx, args: &flags::Patches) -> Result<()> {
             let mut report = Report::new();
             for version in Version::ALL {
                 check(ctx, version, &mut report);
+            }
+            if let Tree::Dir(dir) = &ctx.tree {
+                report.pass(&format!("the series applies to {}", dir.display()), || {
+                    let series = Series::open(ctx, &ctx.tree)?;
+                    series.commit(ctx, series.patches.len()).map(drop)
+                });
             }
             report.finish()
         }

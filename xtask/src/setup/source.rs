@@ -210,8 +210,12 @@ fn unpack(ctx: &Ctx, dsc: &Path, dir: &Path, how: &[&str]) -> Result<PathBuf> {
 /// The version that a QEMU tree says it is.
 pub fn version_of(dir: &Path) -> Result<Version> {
     let path = dir.join("VERSION");
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("{} is no QEMU source tree", dir.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "{} is no QEMU source tree: cannot read its VERSION; name the top of one",
+            dir.display()
+        )
+    })?;
     let text = text.trim();
     let Some(version) = Version::of_release(text) else {
         let served: Vec<_> = Version::ALL.iter().map(|v| format!("{v}.x")).collect();
@@ -245,7 +249,9 @@ mod tests {
             version_of(dir.path()).unwrap_err().to_string()
         };
         assert!(error("11.0.0\n").contains("11 do not exist yet"));
-        assert!(error("9.2.1\n").contains("10.2.x and 10.0.x"));
+        for text in ["9.2.1\n", "10.2.50\n"] {
+            assert!(error(text).contains("10.2.x and 10.0.x"));
+        }
         fs::write(dir.path().join("VERSION"), "10.0.13\n").unwrap();
         assert_eq!(version_of(dir.path()).unwrap(), Version::V10_0);
     }

@@ -12,6 +12,7 @@ use regex_lite::{Captures, Regex};
 use super::{Speed, TestResult, Verdict, in_build, processes};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
+use crate::interrupt;
 
 /// The image format of those that each commit runs.
 pub const FORMAT: &str = "qcow2";
@@ -48,6 +49,7 @@ pub fn run(
     let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
     let outcome =
         Step::new(title, &log_name, in_build(ctx, check, build, speed)).sweeping().run(ctx);
+    interrupt::check()?;
     let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
     let results = parse(&log, names)?;
     match outcome {

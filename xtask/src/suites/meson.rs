@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Speed, TestResult, Verdict, in_build, last_words, processes};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
+use crate::interrupt;
 
 #[derive(Deserialize)]
 struct Listed {
@@ -81,6 +82,7 @@ pub fn run(
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
     let step = Step::new(title, &base, in_build(ctx, meson, build, speed)).counted().sweeping();
     let outcome = step.run(ctx);
+    interrupt::check()?;
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();
     for (test, ended) in logged.iter().zip(&results) {

@@ -90,7 +90,7 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
         (_, true) => Level::Full,
         _ => Level::Default,
     };
-    let minutes = Duration::from_secs(60 * args.within);
+    let minutes = Duration::from_secs(60 * u64::from(args.within));
     let until = (level != Level::Full).then(|| Instant::now() + minutes);
     let mut report = Report::new();
     let tip = built(ctx, &mut report, Point::Tip);

@@ -3,6 +3,7 @@
 
 mod check;
 mod refresh;
+mod twins;
 
 use std::fs;
 use std::path::Path;
@@ -16,15 +17,11 @@ use crate::report::Report;
 use crate::series::Series;
 use crate::version::{Tree, Version};
 
-pub use check::check;
-
 pub fn run(ctx: &Ctx, args: &flags::Patches) -> Result<()> {
     match &args.action {
         PatchesAction::Check => {
             let mut report = Report::new();
-            for version in Version::ALL {
-                check(ctx, version, &mut report);
-            }
+            check_all(ctx, &mut report);
             if let Tree::Dir(dir) = &ctx.tree {
                 report.pass(&format!("the series applies to {}", dir.display()), || {
                     let series = Series::open(ctx, &ctx.tree)?;
@@ -39,6 +36,14 @@ pub fn run(ctx: &Ctx, args: &flags::Patches) -> Result<()> {
         }
         PatchesAction::Refresh { branch } => refresh::refresh(ctx, branch),
     }
+}
+
+/// Adds the checks of all there is in `patches/` to a report.
+pub fn check_all(ctx: &Ctx, report: &mut Report) {
+    for version in Version::ALL {
+        check::check(ctx, version, report);
+    }
+    report.pass("a step is the same in both versions", || twins::check(ctx));
 }
 
 fn header(ctx: &Ctx, like: Option<&Path>) -> Result<String> {

@@ -120,7 +120,7 @@ fn run_part(
     match (part, tip) {
         (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
         (Part::Patches, _) => {
-            Version::ALL.into_iter().for_each(|version| patches::check(ctx, version, report));
+            patches::check_all(ctx, report);
         }
         (Part::Commits, _) => {
             each_commit(ctx, Version::V10_2, level, until, report);

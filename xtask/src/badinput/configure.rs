@@ -17,8 +17,13 @@ use crate::lock;
 use crate::setup;
 
 /// As little of QEMU as has the library in it.
-const SMALL: &[&str] =
-    &["--without-default-features", "--disable-system", "--enable-tools", "--disable-download"];
+const SMALL: &[&str] = &[
+    "--without-default-features",
+    "--disable-system",
+    "--disable-user",
+    "--enable-tools",
+    "--disable-download",
+];
 
 /// What `check` is told of a host and a QEMU that are served.
 const SERVED: &[(&str, &str)] = &[

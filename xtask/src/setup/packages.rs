@@ -48,6 +48,7 @@ pub const HOST: &[&str] = &[
     // what the programs under test load or call
     "genisoimage",
     "gnutls-bin",
+    "iproute2",
     "ipxe-qemu",
     "qemu-system-data",
     "seabios",

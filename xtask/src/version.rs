@@ -29,9 +29,12 @@ impl Version {
     /// The version whose releases begin like `text`, e.g. `10.2.2`; 10.2.50 is on the way to 11.
     pub fn of_release(text: &str) -> Option<Version> {
         Version::ALL.into_iter().find(|version| {
-            let micro = text.strip_prefix(version.name());
-            micro.is_some_and(|rest| match rest.strip_prefix('.') {
-                Some(micro) => micro.parse().is_ok_and(|micro: u32| micro < NEXT),
+            let rest = text.strip_prefix(version.name());
+            rest.is_some_and(|rest| match rest.strip_prefix('.') {
+                Some(rest) => {
+                    let micro = rest.split(|c: char| !c.is_ascii_digit()).next();
+                    micro.and_then(|micro| micro.parse().ok()).is_some_and(|n: u32| n < NEXT)
+                }
                 None => rest.is_empty(),
             })
         })
@@ -108,6 +111,7 @@ mod tests {
     fn releases_map_to_their_series() {
         assert_eq!(Version::of_release("10.2.2"), Some(Version::V10_2));
         assert_eq!(Version::of_release("10.0.13"), Some(Version::V10_0));
+        assert_eq!(Version::of_release("10.2.2+ds-1"), Some(Version::V10_2));
         assert_eq!(Version::of_release("10.2.50"), None);
         assert_eq!(Version::of_release("10.20.1"), None);
         assert_eq!(Version::of_release("11.0.0"), None);

@@ -3,7 +3,7 @@
 //! a trial boot; the outcome is remembered for this machine.
 
 use std::fs::{self, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -37,7 +37,7 @@ impl Accel {
             return Ok(Accel::Tcg);
         }
         let host = kind_of_host()?;
-        let memory = ctx.target.join("demo/kvm.json");
+        let memory = memory(ctx);
         let works = match recall(&memory, &host) {
             Some(works) => works,
             None => {
@@ -59,6 +59,11 @@ impl Accel {
     }
 }
 
+/// Whether a trial boot under KVM failed on this machine.
+pub fn kvm_failed(ctx: &Ctx) -> Result<bool> {
+    Ok(recall(&memory(ctx), &kind_of_host()?) == Some(false))
+}
+
 #[derive(Serialize, Deserialize)]
 struct Trial {
     host: String,
@@ -78,6 +83,10 @@ fn kind_of_host() -> Result<String> {
         .find_map(|line| line.strip_prefix("model name"))
         .map_or("", |rest| rest.trim_start_matches([' ', '\t', ':']));
     Ok(format!("{} on {model}", release.trim()))
+}
+
+fn memory(ctx: &Ctx) -> PathBuf {
+    ctx.target.join("demo/kvm.json")
 }
 
 fn recall(memory: &Path, host: &str) -> Option<bool> {

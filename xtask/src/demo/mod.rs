@@ -30,6 +30,7 @@ use crate::ctx::Ctx;
 use crate::flags;
 use crate::version::Point;
 use accel::Accel;
+pub use accel::kvm_failed;
 use disks::{DISKS, Disk, HOT_DISK, IDLE_THREAD};
 use guest::Guest;
 use judge::{Evidence, Moved};

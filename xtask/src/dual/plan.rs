@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::side::Scope;
 use crate::ctx::Ctx;
+use crate::demo::kvm_failed;
 use crate::suites::iotests;
 
 /// Meson's limits are for an idle machine; a test that hangs costs more time, a busy machine
@@ -25,6 +26,9 @@ pub struct Plan {
     iotests: Iotests,
     #[serde(default)]
     special: Vec<Special>,
+    /// Whether a trial boot has shown that KVM runs no guest here.
+    #[serde(skip)]
+    kvm_failed: bool,
 }
 
 /// A suite of QEMU's Meson tests, taken whole.
@@ -56,6 +60,9 @@ struct Special {
     /// More arguments unless `--full` is given.
     #[serde(default)]
     default_args: Vec<String>,
+    /// What Meson asks for where there is a KVM, and which takes for ever if it runs no guest.
+    #[serde(default)]
+    kvm_args: Vec<String>,
     /// Only run under `--full`.
     #[serde(default)]
     only_full: bool,
@@ -97,7 +104,9 @@ impl Plan {
         let path = ctx.root.join("tests/dual/suites.toml");
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| path.display().to_string())
+        let mut plan: Plan = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        plan.kvm_failed = kvm_failed(ctx)?;
+        Ok(plan)
     }
 
     /// The tests that a build has and about which nothing is peculiar.
@@ -129,6 +138,9 @@ impl Plan {
                 let full = special.full_limit.filter(|_| scope == Scope::Full);
                 if let Some(limit) = full.or(special.limit) {
                     test.limit = Duration::from_secs(limit);
+                }
+                if self.kvm_failed {
+                    test.argv.retain(|arg| !special.kvm_args.contains(arg));
                 }
                 if scope != Scope::Full {
                     test.argv.extend(special.default_args.iter().cloned());

@@ -57,7 +57,7 @@ def tool(name):
 
 
 def numbers(version):
-    return tuple(int(n) for n in re.findall(r'\d+', version)[:2])
+    return tuple(int(n) for n in re.findall(r'\d+', version))
 
 
 def check_rustc(args):
@@ -118,7 +118,7 @@ def check_host(args):
 
 
 def check_qemu(args):
-    version = tuple(int(n) for n in re.findall(r'\d+', args.qemu_version))
+    version = numbers(args.qemu_version)
     oldest, newest = QEMU_VERSIONS
     # From .50 on a tree is on the way to the next release.
     if not oldest <= version < (*newest, 50):

@@ -2,14 +2,13 @@
 //! The programs of `benches/`: compiled with a build's own flags and linked like the unit test of
 //! IOThreads, with the build's real object.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use duct::cmd;
-use serde::Deserialize;
 
 use super::lab::Lab;
+use crate::build::compilations;
 use crate::cmd::read;
 
 const UNIT_TEST: &str = "tests/unit/test-iothread";
@@ -23,12 +22,6 @@ const C_OBJECT: &str = "libblockdev.a.p/iothread.c.o";
 pub enum Side {
     PlainC,
     Rust,
-}
-
-#[derive(Deserialize)]
-struct Compilation {
-    file: String,
-    command: String,
 }
 
 /// Makes the program `sources[0]`; under valgrind it has to do without io_uring.
@@ -60,9 +53,7 @@ pub fn link(lab: &Lab, side: Side, sources: &[&str], for_valgrind: bool) -> Resu
 }
 
 fn compile(lab: &Lab, side: Side, build: &Path, source: &str, object: &Path) -> Result<()> {
-    let commands = fs::read_to_string(build.join("compile_commands.json"))
-        .context("the build has no compile_commands.json")?;
-    let commands: Vec<Compilation> = serde_json::from_str(&commands)?;
+    let commands = compilations(build)?;
     let neighbour = commands.iter().find(|entry| entry.file.ends_with(NEIGHBOUR));
     let neighbour = neighbour.with_context(|| format!("{NEIGHBOUR} is not compiled"))?;
     let mut words = compiler_and_flags(&neighbour.command)?;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::build::{self, Flavor};
@@ -29,7 +29,7 @@ impl Lab<'_> {
     pub fn new<'a>(ctx: &'a Ctx, given: Option<&[PathBuf]>) -> Result<Lab<'a>> {
         let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default).map(|b| b.build);
         let (base, tip) = match given {
-            Some([base, tip]) => (existing(base)?, existing(tip)?),
+            Some([base, tip]) => (build::existing(base)?, build::existing(tip)?),
             _ => (build(Point::Base)?, build(Point::Tip)?),
         };
         let scratch = tempfile::tempdir().context("cannot make a scratch directory")?;
@@ -55,11 +55,6 @@ impl Lab<'_> {
     pub fn sources(&self) -> PathBuf {
         self.ctx.root.join("benches")
     }
-}
-
-fn existing(build: &Path) -> Result<PathBuf> {
-    ensure!(build.join("build.ninja").exists(), "{} is no QEMU build", build.display());
-    build.canonicalize().with_context(|| format!("cannot find {}", build.display()))
 }
 
 /// Measures both in turn, so that what drifts meets both alike.

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow, ensure};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::Plan;
-use crate::suites::{Speed, TestResult, Verdict, failures, iotests, meson};
+use crate::suites::{Asked, Speed, TestResult, Verdict, failures, iotests, meson};
 use crate::version::{Point, Tree};
 
 /// How much is run.
@@ -189,10 +189,11 @@ struct Batch<R> {
     run: R,
 }
 
-impl<R: Fn(&Ctx, &Path, &str, Speed, &[String]) -> Result<Vec<TestResult>>> Batch<R> {
+impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
     fn run(&self, ctx: &Ctx, build: &Path) -> Result<Vec<TestResult>> {
         let _company = COMPANY.read().unwrap_or_else(PoisonError::into_inner);
-        (self.run)(ctx, build, &self.title, self.speed, &self.names)
+        let asked = Asked { build, title: &self.title, speed: self.speed, names: &self.names };
+        (self.run)(ctx, &asked)
     }
 
     /// A test that failed is run again on its own: on a busy machine plain C, too, fails now and
@@ -208,7 +209,9 @@ impl<R: Fn(&Ctx, &Path, &str, Speed, &[String]) -> Result<Vec<TestResult>>> Batc
             let again = format!("{} again, {name}", self.title);
             let passes = |_| {
                 let _alone = COMPANY.write().unwrap_or_else(PoisonError::into_inner);
-                let once = (self.run)(ctx, build, &again, self.speed, std::slice::from_ref(name))?;
+                let names = std::slice::from_ref(name);
+                let asked = Asked { build, title: &again, speed: self.speed, names };
+                let once = (self.run)(ctx, &asked)?;
                 Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
             };
             let passed: Vec<bool> = (0..REPEATS).map(passes).collect::<Result<_>>()?;
@@ -267,7 +270,7 @@ mod tests {
         let names = ["t".to_string()];
         let verdict = |failures: usize| {
             let runs = std::cell::Cell::new(0);
-            let run = |_: &Ctx, _: &Path, _: &str, _: Speed, _: &[String]| {
+            let run = |_: &Ctx, _: &Asked| {
                 runs.set(runs.get() + 1);
                 let failed = runs.get() <= failures;
                 Ok(result(if failed { Verdict::Fail } else { Verdict::Pass }))

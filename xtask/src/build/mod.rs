@@ -9,8 +9,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
+use serde::Deserialize;
 
 use crate::bisect::suite::{is_own_unit_test, is_quick};
 use crate::cmd::Step;
@@ -83,6 +84,27 @@ pub fn in_worktree(
     .counted()
     .run(ctx)?;
     Ok(Built { source, build, exact: worktree.exact, seconds: done.seconds })
+}
+
+/// A build directory that somebody else made.
+pub fn existing(build: &Path) -> Result<PathBuf> {
+    ensure!(build.join("build.ninja").exists(), "{} is no QEMU build", build.display());
+    build.canonicalize().with_context(|| format!("cannot find {}", build.display()))
+}
+
+/// How one file is compiled.
+#[derive(Deserialize)]
+pub struct Compilation {
+    pub command: String,
+    /// Relative to the build directory.
+    pub file: String,
+}
+
+/// Everything that a build compiles.
+pub fn compilations(build: &Path) -> Result<Vec<Compilation>> {
+    let text = fs::read_to_string(build.join("compile_commands.json"))
+        .context("the build has no compile_commands.json")?;
+    serde_json::from_str(&text).context("compile_commands.json")
 }
 
 /// What ninja is asked for; nothing means everything.

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::build::Built;
+use crate::build::{self, Built};
 use crate::git::Git;
 
 /// How much is compared.
@@ -37,8 +37,7 @@ impl Side {
 
     /// A build directory inside its source tree, as QEMU's own are.
     pub fn of_build(name: &str, build: &Path) -> Result<Side> {
-        ensure!(build.join("build.ninja").exists(), "{} is no QEMU build", build.display());
-        let build = build.canonicalize()?;
+        let build = build::existing(build)?;
         let source = build.parent().context("a build directory has a source tree around it")?;
         Side::in_tree(name, source, &build)
     }

@@ -5,12 +5,11 @@ use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use duct::cmd;
 use regex_lite::{Captures, Regex};
 
-use super::{Speed, TestResult, Verdict, in_build, processes};
-use crate::cmd::Step;
+use super::{Asked, TestResult, Verdict, processes};
 use crate::ctx::Ctx;
 use crate::interrupt;
 
@@ -24,13 +23,8 @@ pub fn exists(source: &Path, name: &str) -> bool {
 }
 
 /// Runs the named iotests on qcow2; a test that fails is a result, not an error.
-pub fn run(
-    ctx: &Ctx,
-    build: &Path,
-    title: &str,
-    speed: Speed,
-    names: &[String],
-) -> Result<Vec<TestResult>> {
+pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
+    let &Asked { build, names, .. } = asked;
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -46,19 +40,10 @@ pub fn run(
         .dir(build.join("tests/qemu-iotests"))
         .env("TEST_DIR", images.path())
         .env("SOCK_DIR", sockets.path());
-    let log_name = format!("xtask-{}", title.replace([' ', '/'], "-"));
-    let outcome =
-        Step::new(title, &log_name, in_build(ctx, check, build, speed)).sweeping().run(ctx);
+    let outcome = asked.step(ctx, check).run(ctx);
     interrupt::check()?;
-    let log = fs::read_to_string(ctx.ui.log_path(&log_name)).unwrap_or_default();
-    let results = parse(&log, names)?;
-    match outcome {
-        Err(error) if results.iter().all(|result| result.verdict != Verdict::Fail) => Err(error),
-        _ if results.len() < names.len() => {
-            bail!("{title}: {} tests asked for, {} ran", names.len(), results.len())
-        }
-        _ => Ok(results),
-    }
+    let log = fs::read_to_string(ctx.ui.log_path(&asked.log_name())).unwrap_or_default();
+    asked.settle(outcome, parse(&log, names)?)
 }
 
 /// `ok qcow2 051`, `not ok qcow2 307`, `ok qcow2 118 # SKIP`: found wherever they stand. The

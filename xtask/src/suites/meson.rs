@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{Speed, TestResult, Verdict, in_build, last_words, processes};
-use crate::cmd::{Step, read};
+use super::{Asked, TestResult, Verdict, last_words, processes};
+use crate::cmd::read;
 use crate::ctx::Ctx;
 use crate::interrupt;
 
@@ -60,17 +60,12 @@ fn introspect(build: &Path) -> Result<Vec<Listed>> {
 }
 
 /// Runs the named tests; a test that fails is a result, not an error.
-pub fn run(
-    ctx: &Ctx,
-    build: &Path,
-    title: &str,
-    speed: Speed,
-    names: &[String],
-) -> Result<Vec<TestResult>> {
+pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
+    let &Asked { build, names, .. } = asked;
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let base = format!("xtask-{}", title.replace([' ', '/'], "-"));
+    let base = asked.log_name();
     let log = build.join("meson-logs").join(format!("{base}.json"));
     let _ = fs::remove_file(&log);
     // The longest of those that each commit is tested with is the fourth in Meson's order, and
@@ -80,8 +75,7 @@ pub fn run(
     let options = options.into_iter().chain(["--num-processes", &processes]);
     let words = options.map(str::to_string).chain(names.iter().cloned());
     let meson = cmd(build.join("pyvenv/bin/meson"), words).dir(build);
-    let step = Step::new(title, &base, in_build(ctx, meson, build, speed)).counted().sweeping();
-    let outcome = step.run(ctx);
+    let outcome = asked.step(ctx, meson).counted().run(ctx);
     interrupt::check()?;
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
     let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();
@@ -91,13 +85,7 @@ pub fn run(
             ctx.ui.say(format!("{}: {}; it ended with{words}", ended.name, test.result));
         }
     }
-    match outcome {
-        Err(error) if results.iter().all(|result| result.verdict != Verdict::Fail) => Err(error),
-        _ if results.len() < names.len() => {
-            bail!("{title}: {} tests asked for, {} ran", names.len(), results.len())
-        }
-        _ => Ok(results),
-    }
+    asked.settle(outcome, results)
 }
 
 fn parse(log: &str) -> Result<Vec<Logged>> {

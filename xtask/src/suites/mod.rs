@@ -10,6 +10,7 @@ use std::thread;
 use anyhow::{Result, ensure};
 use duct::Expression;
 
+use crate::cmd::{Done, Step};
 use crate::ctx::Ctx;
 
 /// The slow way to walk a stack also passes glib, which keeps no frame pointers.
@@ -24,6 +25,37 @@ const LAST_LINES: usize = 12;
 pub enum Speed {
     Quick,
     Slow,
+}
+
+/// Tests of a build that are to be run.
+pub struct Asked<'a> {
+    pub build: &'a Path,
+    pub title: &'a str,
+    pub speed: Speed,
+    pub names: &'a [String],
+}
+
+impl Asked<'_> {
+    fn log_name(&self) -> String {
+        format!("xtask-{}", self.title.replace([' ', '/'], "-"))
+    }
+
+    /// The program that runs the tests, as a step.
+    fn step(&self, ctx: &Ctx, runner: Expression) -> Step {
+        Step::new(self.title, self.log_name(), in_build(ctx, runner, self.build, self.speed))
+            .sweeping()
+    }
+
+    /// What ran. A test that fails is a result, and so the runner may fail with it; that it fails
+    /// without, or leaves tests out, is an error.
+    fn settle(&self, outcome: Result<Done>, results: Vec<TestResult>) -> Result<Vec<TestResult>> {
+        if failures(&results).is_empty() {
+            outcome?;
+        }
+        let (asked, ran) = (self.names.len(), results.len());
+        ensure!(ran >= asked, "{}: {asked} tests asked for, {ran} ran", self.title);
+        Ok(results)
+    }
 }
 
 /// How one test of a suite ended.

@@ -9,7 +9,7 @@ use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::gates;
 use crate::report::Report;
-use crate::suites::{self, Speed, meson};
+use crate::suites::{self, Asked, Speed, meson};
 use crate::version::Point;
 
 pub fn checks(ctx: &Ctx, report: &mut Report) {
@@ -35,5 +35,7 @@ fn unit_tests(ctx: &Ctx, built: &Built) -> Result<()> {
     let mut names = meson::list(&built.build)?;
     names.retain(|name| is_own_unit_test(name));
     ensure!(!names.is_empty(), "the build has no unit test of the library");
-    suites::all_well(&meson::run(ctx, &built.build, "unit tests of tip", Speed::Quick, &names)?)
+    let title = "unit tests of tip";
+    let asked = Asked { build: &built.build, title, speed: Speed::Quick, names: &names };
+    suites::all_well(&meson::run(ctx, &asked)?)
 }

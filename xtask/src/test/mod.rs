@@ -119,9 +119,7 @@ fn run_part(
 ) {
     match (part, tip) {
         (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
-        (Part::Patches, _) => {
-            patches::check_all(ctx, report);
-        }
+        (Part::Patches, _) => patches::check_all(ctx, report),
         (Part::Commits, _) => {
             each_commit(ctx, Version::V10_2, level, until, report);
             if level == Level::Full {

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! An AioContext that we own.
 
-use core::ptr::NonNull;
-
 use super::bindings::{self as qemu, Errp};
 use super::glib::{GString, MainContext};
+use super::owned::{Owned, Release};
 use crate::model::params::PollParams;
 
 /// A reference to an AioContext.
-///
-/// Invariant: the pointer owns one reference.
-pub struct AioContext(NonNull<qemu::AioContext>);
+pub type AioContext = Owned<qemu::AioContext>;
+
+impl Release for qemu::AioContext {
+    unsafe fn release(raw: *mut Self) {
+        // SAFETY: the caller's word.
+        unsafe { qemu::aio_context_unref(raw) }
+    }
+}
 
 impl AioContext {
     /// A new AioContext that no thread runs yet; none, and the reason in `errp`, as
@@ -21,7 +25,13 @@ impl AioContext {
     /// `errp` is what a caller of QEMU's may pass as one.
     pub unsafe fn new(errp: Errp) -> Option<Self> {
         // SAFETY: the caller's word. What is not NULL is a reference.
-        NonNull::new(unsafe { qemu::aio_context_new(errp) }).map(Self)
+        unsafe {
+            let raw = qemu::aio_context_new(errp);
+            if raw.is_null() {
+                return None;
+            }
+            Some(Self::from_raw(raw))
+        }
     }
 
     /// Lets `context` run this AioContext's events, as the source `name`.
@@ -30,37 +40,13 @@ impl AioContext {
     ///
     /// Called once for an AioContext: its source can be attached once only.
     pub unsafe fn attach_to(&self, context: &MainContext, name: &GString) {
-        // SAFETY: invariant of AioContext, the caller's word. attach() takes its
-        // own reference, so the one that we got goes back.
+        // SAFETY: invariant of Owned, the caller's word. attach() takes its own
+        // reference, so the one that we got goes back.
         unsafe {
-            let source = qemu::aio_get_g_source(self.0.as_ptr());
+            let source = qemu::aio_get_g_source(self.as_ptr());
             context.attach(source, name);
             glib_sys::g_source_unref(source);
         }
-    }
-
-    /// Gives the reference away.
-    pub fn into_raw(self) -> *mut qemu::AioContext {
-        let raw = self.0.as_ptr();
-        core::mem::forget(self);
-        raw
-    }
-
-    /// Takes a reference over.
-    ///
-    /// # Safety
-    ///
-    /// `raw` comes from [`Self::into_raw`] and is not used again.
-    pub unsafe fn from_raw(raw: *mut qemu::AioContext) -> Self {
-        // SAFETY: the caller's word.
-        unsafe { Self(NonNull::new_unchecked(raw)) }
-    }
-}
-
-impl Drop for AioContext {
-    fn drop(&mut self) {
-        // SAFETY: invariant of AioContext.
-        unsafe { qemu::aio_context_unref(self.0.as_ptr()) }
     }
 }
 

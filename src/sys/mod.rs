@@ -6,6 +6,7 @@ pub mod aio;
 pub mod bindings;
 pub mod glib;
 pub mod object;
+pub mod owned;
 pub mod qthread;
 pub mod records;
 #[cfg(qemu_traces)]

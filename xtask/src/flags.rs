@@ -67,7 +67,8 @@ pub struct Demo {
 #[derive(Args)]
 #[command(
     after_help = "The last line of stdout is always `N passed, N failed, N skipped`; each skip is \
-    named with its reason above it.\n\nExamples:\n  cargo xtask test --quick\n  cargo xtask test"
+    named with its reason above it.\n\nExamples:\n  \
+    cargo xtask test --quick\n  cargo xtask test\n  cargo xtask test --flavor lto"
 )]
 pub struct Test {
     /// What one runs before a commit: under 5 minutes once built
@@ -81,6 +82,10 @@ pub struct Test {
     /// One part only
     #[arg(long, value_enum)]
     pub only: Option<Part>,
+
+    /// One of the other ways to build only, with what each commit is tested with
+    #[arg(long, value_enum, conflicts_with_all = ["quick", "full", "only"])]
+    pub flavor: Option<Flavor>,
 
     /// Begin no further commit of the series after so many minutes, and name those left out;
     /// --full has all the time it needs

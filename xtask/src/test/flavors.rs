@@ -15,20 +15,23 @@ use crate::version::Point;
 pub fn checks(ctx: &Ctx, report: &mut Report) {
     for flavor in Flavor::value_variants() {
         if *flavor != Flavor::Default {
-            report.pass(&format!("flavour {}", flavor.name()), || {
-                let built = build::build(ctx, &ctx.tree, Point::Tip, *flavor)?;
-                gates::watched(&built, *flavor)?;
-                if flavor.is_for_unit_tests() {
-                    unit_tests(ctx, &built)
-                } else {
-                    let label = format!("tip-{}", flavor.name());
-                    let mut plain = PlainC::new(&ctx.tree, *flavor);
-                    let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&mut plain))?;
-                    suites::all_well(&results)
-                }
-            });
+            check(ctx, *flavor, report);
         }
     }
+}
+
+pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
+    report.pass(&format!("flavour {}", flavor.name()), || {
+        let built = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
+        gates::watched(&built, flavor)?;
+        if flavor.is_for_unit_tests() {
+            return unit_tests(ctx, &built);
+        }
+        let label = format!("tip-{}", flavor.name());
+        let mut plain = PlainC::new(&ctx.tree, flavor);
+        let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&mut plain))?;
+        suites::all_well(&results)
+    });
 }
 
 fn unit_tests(ctx: &Ctx, built: &Built) -> Result<()> {

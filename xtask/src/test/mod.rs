@@ -93,6 +93,10 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     let minutes = Duration::from_secs(60 * u64::from(args.within));
     let until = (level != Level::Full).then(|| Instant::now() + minutes);
     let mut report = Report::new();
+    if let Some(flavor) = args.flavor {
+        flavors::check(ctx, flavor, &mut report);
+        return report.finish();
+    }
     let tip = built(ctx, &mut report, Point::Tip);
     for part in Part::value_variants() {
         if args.only.is_some_and(|only| only != *part) {

@@ -201,7 +201,8 @@ fn require_all(bindings: &str) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     Err(format!(
-        "this QEMU's headers do not declare {}: qemu-iothread was made for QEMU 10.0 and 10.2",
+        "this QEMU's headers do not declare {}: qemu-iothread was made for QEMU 10.0 and 10.2; \
+         take the one that was made for this tree",
         missing.join(", ")
     )
     .into())

@@ -92,7 +92,9 @@ def libclang():
         return dirs[0]
     for folder in dirs:
         for name in LIBCLANG_NAMES:
-            found = glob.glob(os.path.join(folder, name))
+            # libclang-cpp is another library, which comes with other packages.
+            found = [path for path in glob.glob(os.path.join(folder, name))
+                     if '-cpp.' not in os.path.basename(path)]
             if found:
                 return sorted(found)[-1]
     raise Missing('libclang was not found, which bindgen reads QEMU\'s headers with. Install it '
@@ -127,10 +129,14 @@ def check_qemu(args):
                       'Take a qemu-iothread that was made for it.')
 
 
+def own_target():
+    return re.search(r'^host: (\S+)$', output_of(tool('rustc'), '-vV'), re.M).group(1)
+
+
 def rust_target(args):
-    """The target of a cross build; None builds for the machine at hand."""
+    """Always named, so that no cargo configuration of the user's can choose another."""
     if not args.target_cpu:
-        return None
+        return own_target()
     target = f'{RUST_CPUS[args.target_cpu]}-unknown-linux-gnu'
     libdir = output_of(tool('rustc'), '--print', 'target-libdir', '--target', target).strip()
     if not os.path.isdir(libdir):
@@ -139,13 +145,36 @@ def rust_target(args):
     return target
 
 
+def source(args):
+    """Where cargo takes the crates from: those that lie in vendor/, or the registry."""
+    vendor = args.crate / 'vendor'
+    if not vendor.is_dir():
+        return []
+    return ['--offline', '--config', 'source.crates-io.replace-with="vendor"',
+            '--config', f'source.vendor.directory="{vendor}"']
+
+
+def fetch(args):
+    """The crates come now, when a message is read, and not in the middle of a build."""
+    targets = [f'--target={target}' for target in (own_target(), rust_target(args))]
+    try:
+        output_of(tool('cargo'), 'fetch', '--locked', '--quiet', *targets,
+                  f'--manifest-path={args.crate / "Cargo.toml"}', *source(args))
+    except Missing as error:
+        why = str(error).splitlines()[-1].strip()
+        raise Missing('the crates that the library is built from cannot be had: '
+                      f'{why}. Connect to the network, or run `cargo vendor` in {args.crate} '
+                      'where there is one and bring the folder vendor along.') from error
+
+
 def check(args):
     check_host(args)
     check_qemu(args)
     cargo = tool('cargo')
     version = check_rustc(args)
     clang = libclang()
-    target = rust_target(args) or 'this machine'
+    target = rust_target(args)
+    fetch(args)
     print(f'qemu-iothread: rustc {version} for {target}, libclang {clang}')
     # What was checked is what builds, whatever the environment is by then.
     print(f'CARGO={cargo}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}', sep='\n')
@@ -173,25 +202,23 @@ def rustc_flags(args, object_path):
     return flags
 
 
+def place(args):
+    """What cargo takes for one and the same build."""
+    return ['--profile=embed', f'--target={rust_target(args)}', f'--target-dir={args.target_dir}',
+            f'--manifest-path={args.crate / "Cargo.toml"}']
+
+
 def cargo_command(args, object_path):
     command = [tool('cargo'), 'rustc', '--locked', '--quiet', '--lib', '--crate-type=staticlib',
-               '--profile=embed', f'--target-dir={args.target_dir}',
-               f'--manifest-path={args.crate / "Cargo.toml"}']
-    if (args.crate / 'vendor').is_dir():
-        command += ['--offline', '--config', 'source.crates-io.replace-with="vendor"',
-                    '--config', f'source.vendor.directory="{args.crate / "vendor"}"']
-    target = rust_target(args)
-    if target:
-        command.append(f'--target={target}')
+               *place(args), *source(args)]
     return command + ['--'] + rustc_flags(args, object_path)
 
 
 def environment(args):
     env = dict(os.environ)
-    # Of those who configure cargo for all their projects: the object's place and
-    # its symbols depend on neither.
-    for name in ('CARGO_BUILD_TARGET', 'CARGO_ENCODED_RUSTFLAGS', 'RUSTFLAGS'):
-        env.pop(name, None)
+    # Set, though to nothing, it comes before all other flags for rustc, those in
+    # the user's cargo configuration too: the object's symbols depend on none.
+    env['CARGO_ENCODED_RUSTFLAGS'] = ''
     # glib-sys looks whether glib is there; nothing is linked by what it finds.
     env['PKG_CONFIG_ALLOW_CROSS'] = '1'
     env['QEMU_BUILD_DIR'] = str(args.qemu_build)
@@ -210,8 +237,14 @@ def copy_if_changed(source, target):
 
 
 def run_cargo(command, args):
-    if subprocess.run(command, env=environment(args), check=False).returncode != 0:
-        raise Missing('cargo could not build qemu-iothread; its messages stand above.')
+    ended = subprocess.run(command, env=environment(args), check=False, stderr=subprocess.PIPE,
+                           text=True)
+    sys.stderr.write(ended.stderr)
+    if ended.returncode != 0:
+        # What build.rs has to say stands in the midst of what cargo says of it.
+        reason = re.search(r'^\s*Error: "(.*)"$', ended.stderr, re.M)
+        raise Missing(reason.group(1) if reason else
+                      'cargo could not build qemu-iothread; its messages stand above.')
 
 
 def build(args):
@@ -225,12 +258,11 @@ def build(args):
     object_path = args.target_dir / f'{options.strip("-")}.o'
     run_cargo(cargo_command(args, object_path), args)
     if not object_path.exists():
-        run_cargo([tool('cargo'), 'clean', '--quiet', '--profile=embed', '--package=qemu-iothread',
-                   f'--target-dir={args.target_dir}',
-                   f'--manifest-path={args.crate / "Cargo.toml"}'], args)
+        run_cargo([tool('cargo'), 'clean', '--quiet', '--package=qemu-iothread', *place(args)],
+                  args)
         run_cargo(cargo_command(args, object_path), args)
     copy_if_changed(object_path, args.output)
-    profile_dir = args.target_dir / (rust_target(args) or '') / 'embed'
+    profile_dir = args.target_dir / rust_target(args) / 'embed'
     depfile = (profile_dir / 'libqemu_iothread.d').read_text(encoding='utf-8')
     _, dependencies = depfile.split(': ', 1)
     args.depfile.write_text(f'{args.output}: {dependencies}', encoding='utf-8')

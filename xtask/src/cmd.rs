@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Output;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -18,16 +19,7 @@ const TAIL_LINES: usize = 30;
 
 /// What a short program prints on stdout; its stderr becomes part of the error.
 pub fn read(expression: &Expression) -> Result<String> {
-    interrupt::check()?;
-    let output = in_own_group(expression)
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .start()?;
-    let watched = output.pids().first().map(|pid| Watched::new(*pid));
-    let result = output.wait()?;
-    drop(watched);
+    let result = output(&expression.stdout_capture().stderr_capture())?;
     if !result.status.success() {
         bail!(
             "{} failed ({})\n{}",
@@ -39,7 +31,17 @@ pub fn read(expression: &Expression) -> Result<String> {
     Ok(String::from_utf8_lossy(&result.stdout).trim_end().to_string())
 }
 
-/// True if a short program ends with 0; all it prints is dropped.
+/// How a program ends, whatever its exit code, with what `expression` captures of its output.
+pub fn output(expression: &Expression) -> Result<Output> {
+    interrupt::check()?;
+    let handle = in_own_group(expression).stdin_null().unchecked().start()?;
+    let _watched = handle.pids().first().map(|pid| Watched::new(*pid));
+    let output = handle.wait()?.clone();
+    interrupt::check()?;
+    Ok(output)
+}
+
+/// True if a short program ends with 0; all it prints is dropped. Runs after an interrupt, too.
 pub fn succeeds(expression: &Expression) -> bool {
     in_own_group(expression).stdin_null().stdout_null().stderr_null().run().is_ok()
 }
@@ -130,12 +132,7 @@ impl Step {
                 gauge.failed(seconds);
                 let text = fs::read(&path).unwrap_or_default();
                 let end = tail(&String::from_utf8_lossy(&text), TAIL_LINES);
-                Err(anyhow!(
-                    "{}: {}{error:#}\n{end}\nfull log: {}",
-                    self.title,
-                    ctx.hint(),
-                    path.display()
-                ))
+                Err(anyhow!("{}: {error:#}\n{end}\nfull log: {}", self.title, path.display()))
             }
         }
     }

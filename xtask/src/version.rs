@@ -54,6 +54,16 @@ pub enum Tree {
     Dir(PathBuf),
 }
 
+/// As `--qemu` takes it.
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tree::Release(version) => version.fmt(f),
+            Tree::Dir(dir) => dir.display().fmt(f),
+        }
+    }
+}
+
 impl FromStr for Tree {
     type Err = String;
 

@@ -3,14 +3,16 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
 
+use super::machine::offline;
 use super::sandbox::{Ended, run};
 use crate::build::Built;
+use crate::build::library::Recipe;
 use crate::cmd::succeeds;
 use crate::ctx::Ctx;
 use crate::lock;
@@ -70,10 +72,37 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
     fs::set_permissions(&old, fs::Permissions::from_mode(0o755))?;
     let with_old = check(ctx, None).env("RUSTC", &old);
     one_message(&run(&with_old)?, &["1.60.0", "too old", "Install a newer Rust"])?;
+    // Another library, which Debian's clang-format brings, is none.
+    fs::write(dir.path().join("libclang-cpp.so.14"), "")?;
     let without = check(ctx, None)
         .env("LIBCLANG_PATH", dir.path())
         .env("LLVM_CONFIG_PATH", dir.path().join("llvm-config"));
     one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])
+}
+
+pub fn no_crates(ctx: &Ctx) -> Result<()> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let check = offline(check(ctx, None)).env("CARGO_HOME", dir.path()).env("CARGO_NET_RETRY", "0");
+    one_message(&run(&check)?, &["cannot be had", "cargo vendor"])
+}
+
+/// A tree whose version is served and whose headers have another name for a function.
+pub fn headers(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let build = tempfile::Builder::new().prefix("build-").tempdir_in(&tip.source)?;
+    for entry in fs::read_dir(&tip.build)?.flatten() {
+        symlink(entry.path(), build.path().join(entry.file_name()))?;
+    }
+    let commands = build.path().join("compile_commands.json");
+    let text = fs::read_to_string(&commands)?;
+    fs::remove_file(&commands)?;
+    fs::write(&commands, text.replace(" -D_GNU_SOURCE", " -D_GNU_SOURCE -Daio_notify=aio_tell"))?;
+    let recipe = Recipe::of(&tip.build)?.into(&ctx.target.join("badinput"))?;
+    let ended = run(&recipe.with("--qemu-build", build.path())?.command()?.dir(&tip.build))?;
+    ended.must_say(&["made for QEMU 10.0 and 10.2", "take the one"])?;
+    let last = ended.text.lines().last().unwrap_or_default();
+    let wanted = "qemu-iothread: this QEMU's headers do not declare aio_notify: ";
+    ensure!(last.starts_with(wanted), "the last line is {last}");
+    Ok(())
 }
 
 pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {
@@ -95,7 +124,7 @@ pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
     let points_to = fs::read_link(&link).context("the crate is not linked into the tree")?;
     fs::remove_file(&link)?;
     let ended = small(ctx, tip, |configure| configure);
-    std::os::unix::fs::symlink(points_to, &link).context("cannot link the crate again")?;
+    symlink(points_to, &link).context("cannot link the crate again")?;
     ended?.must_say(&["subprojects/qemu-iothread"])
 }
 

@@ -42,7 +42,8 @@ pub fn installing(ctx: &Ctx) -> Result<()> {
 pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
     touch_header(&tip.source)?;
     let program = std::env::current_exe()?;
-    let build = duct::cmd!(program, "build", "--at", "tip").dir(&ctx.root);
+    let tree = ctx.tree.to_string();
+    let build = duct::cmd!(program, "--qemu", tree, "build", "--at", "tip").dir(&ctx.root);
     let ended = interrupted(&build, "build QEMU")?;
     ensure!(ended.code == Some(130), "exit code {:?}:\n{}", ended.code, ended.text);
     let blamed = ["FAILED", "full log", "error:"].iter().any(|word| ended.text.contains(word));

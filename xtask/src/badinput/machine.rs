@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Machines that lack something: the network, rights, space.
 
-use std::fs;
 use std::os::unix::fs::chown;
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use duct::cmd;
+use duct::{Expression, cmd};
 use nix::unistd::Uid;
 
 use super::sandbox::{Sandbox, is_empty, run};
@@ -18,13 +18,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 const NOBODY: u32 = 65534;
 
 pub fn no_network(ctx: &Ctx) -> Result<()> {
-    let offline = |sandbox: &Sandbox| {
-        let mut setup = sandbox.xtask(&["setup"]).env("PIP_RETRIES", "0");
-        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
-            setup = setup.env(name, NOWHERE);
-        }
-        setup
-    };
+    let offline = |sandbox: &Sandbox| offline(sandbox.xtask(&["setup"])).env("PIP_RETRIES", "0");
     let sandbox = Sandbox::new(ctx)?;
     run(&offline(&sandbox))?.must_say(&["is the network reachable?"])?;
 
@@ -36,6 +30,12 @@ pub fn no_network(ctx: &Ctx) -> Result<()> {
     run(&setup)?.must_say(&phrases)?;
     ensure!(is_empty(&sandbox.path("cache/qemu-iothread/src")), "half a download was left");
     Ok(())
+}
+
+/// The same where every proxy is a dead end.
+pub fn offline(expression: Expression) -> Expression {
+    let proxies = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
+    proxies.into_iter().fold(expression, |expression, name| expression.env(name, NOWHERE))
 }
 
 /// A machine on which nothing is installed, and a user who cannot change that.
@@ -60,23 +60,34 @@ pub fn not_root(ctx: &Ctx) -> Result<Outcome> {
 
 pub fn disk_full(ctx: &Ctx) -> Result<Outcome> {
     let sandbox = Sandbox::new(ctx)?;
-    let cache = sandbox.path("cache");
-    if !succeeds(&cmd!("mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", &cache)) {
+    let Some(cache) = Small::mount(sandbox.path("cache")) else {
         return Ok(Outcome::Skipped("only root can mount a small file system".into()));
-    }
+    };
+    let full = ["the disk is full", "run the same command again"];
     let setup = sandbox.xtask(&["setup"]);
-    let first = run(&setup);
-    let second = run(&setup);
+    run(&setup)?.must_say(&full)?;
+    run(&setup)?.must_say(&full)?;
     // With room, the same command goes on from there.
-    let room = read(&cmd!("mount", "-o", "remount,size=200m", &cache));
-    let third = run(&sandbox.xtask(&["setup", "--no-install"]));
-    let unmounted = read(&cmd!("umount", &cache));
-    for ended in [first?, second?] {
-        ended.must_say(&["the disk is full", "run the same command again"])?;
-    }
-    room?;
-    third?.must_say(&["to be installed by pip"])?;
-    unmounted?;
-    ensure!(fs::read_dir(&cache)?.next().is_none(), "the small file system is still mounted");
+    read(&cmd!("mount", "-o", "remount,size=200m", &cache.0))?;
+    run(&sandbox.xtask(&["setup", "--no-install"]))?.must_say(&["to be installed by pip"])?;
+    let place = cache.0.clone();
+    drop(cache);
+    ensure!(is_empty(&place), "the small file system is still mounted");
     Ok(Outcome::Passed)
+}
+
+/// A file system of 1 MiB, while it lives.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(place: PathBuf) -> Option<Small> {
+        let mount = cmd!("mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", &place);
+        succeeds(&mount).then_some(Small(place))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        succeeds(&cmd!("umount", &self.0));
+    }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
 use tempfile::TempDir;
 
-use crate::cmd::in_own_group;
+use crate::cmd::output;
 use crate::ctx::Ctx;
 
 pub struct Sandbox {
@@ -28,6 +28,8 @@ impl Ended {
     /// Fails unless it failed as it should and said all this.
     pub fn must_say(&self, phrases: &[&str]) -> Result<()> {
         ensure!(self.code == Some(1), "exit code {:?}:\n{}", self.code, self.text);
+        let errors = self.text.lines().filter(|line| line.starts_with("error:"));
+        ensure!(errors.count() <= 1, "more than one error:\n{}", self.text);
         self.says(phrases)
     }
 
@@ -103,13 +105,7 @@ impl Sandbox {
 
 /// Runs to the end, all output in one text.
 pub fn run(expression: &Expression) -> Result<Ended> {
-    let output = in_own_group(expression)
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .context("cannot be started")?;
+    let output = output(&expression.stderr_to_stdout().stdout_capture())?;
     let text = String::from_utf8_lossy(&output.stdout).to_string();
     Ok(Ended { code: output.status.code(), text })
 }

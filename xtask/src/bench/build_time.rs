@@ -17,14 +17,14 @@ use duct::cmd;
 
 use super::lab::{Lab, load};
 use super::row::{Draft, Goal, Kind, Row};
+use crate::build::flavor::PROGRAMS;
+use crate::build::library::Recipe;
 use crate::build::{environment, ninja};
 use crate::cmd::read;
 use crate::series::Series;
 use crate::version::Point;
 use crate::worktree;
 
-const OBJECT: &str = "subprojects/qemu-iothread/qemu_iothread.o";
-const PROGRAMS: &[&str] = &["qemu-system-x86_64", "storage-daemon/qemu-storage-daemon", "qemu-nbd"];
 const EDITED: &str = "src/lib.rs";
 const COLD_ROUNDS: usize = 1;
 const EDIT_ROUNDS: usize = 3;
@@ -46,28 +46,12 @@ fn draft(case: &str, goal: Goal) -> Draft {
 }
 
 fn from_nothing(lab: &Lab) -> Result<f64> {
-    let listed = read(&cmd!("ninja", "-t", "commands", OBJECT).dir(&lab.tip))?;
     let target = tempfile::tempdir_in(lab.scratch())?;
-    let words = redirected(&listed, target.path())?;
-    let (program, args) = words.split_first().context("an empty command")?;
-    let command = environment(lab.ctx, cmd(program, args).dir(&lab.tip));
+    let recipe = Recipe::of(&lab.tip)?.into(target.path())?;
+    let command = environment(lab.ctx, recipe.command()?.dir(&lab.tip));
     let start = Instant::now();
     read(&command)?;
     Ok(start.elapsed().as_secs_f64())
-}
-
-/// The command that makes the object, with all it writes elsewhere.
-fn redirected(listed: &str, target: &Path) -> Result<Vec<String>> {
-    let line = listed.lines().find(|line| line.contains("cargo_wrapper.py build "));
-    let line = line.with_context(|| format!("{OBJECT} is not made by cargo"))?;
-    let mut words = shlex::split(line).context("a command that no shell understands")?;
-    for (option, place) in [("--target-dir", "target"), ("--output", "o"), ("--depfile", "d")] {
-        let at = words.iter().position(|word| word == option);
-        let value = at.and_then(|at| words.get_mut(at + 1));
-        *value.with_context(|| format!("no {option} in {line}"))? =
-            target.join(place).display().to_string();
-    }
-    Ok(words)
 }
 
 fn after_edits(lab: &Lab) -> Result<Vec<f64>> {
@@ -157,22 +141,4 @@ impl Drop for Swapped {
 fn point(link: &Path, target: &Path) -> Result<()> {
     remove_file(link)?;
     symlink(target, link).with_context(|| format!("cannot set {}", link.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_that_the_command_writes_goes_elsewhere() {
-        let listed = "gcc -c x.c\npython3 ../cargo_wrapper.py build --crate /c --target-dir a \
-                      --output b --depfile c.d";
-        let words = redirected(listed, Path::new("/t")).unwrap().join(" ");
-        assert_eq!(
-            words,
-            "python3 ../cargo_wrapper.py build --crate /c --target-dir /t/target --output /t/o \
-             --depfile /t/d"
-        );
-        assert!(redirected("gcc -c x.c", Path::new("/t")).is_err());
-    }
 }

@@ -9,7 +9,7 @@ use duct::cmd;
 
 use super::WORKTREES;
 use crate::build::{self, Flavor};
-use crate::cmd::{Step, in_own_group};
+use crate::cmd::{Step, output};
 use crate::ctx::Ctx;
 use crate::series::Series;
 use crate::setup::{self, Host};
@@ -69,12 +69,6 @@ fn built_at(ctx: &Ctx, host: &Host, series: &Series, depth: usize) -> Result<Wor
 fn run(worktree: &Worktree, command: &[String]) -> Result<Output> {
     // By way of the shell, a relative path is one in the work tree.
     let words = [&["-c", r#""$@""#, "sh"].map(String::from), command].concat();
-    in_own_group(&cmd("sh", words))
-        .dir(worktree.dir())
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .context("cannot run the command")
+    let run = cmd("sh", words).dir(worktree.dir()).stderr_to_stdout().stdout_capture();
+    output(&run).context("cannot run the command")
 }

@@ -4,6 +4,7 @@
 mod configure;
 mod firmware;
 pub mod flavor;
+pub mod library;
 
 use std::fs;
 use std::os::unix::fs::symlink;

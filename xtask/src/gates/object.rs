@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use duct::cmd;
 
-use super::{OBJECT, nm};
+use super::nm;
+use crate::build::library::OBJECT;
 use crate::cmd::read;
 
 /// Parts of names that only a panic path, an allocator or std brings.
@@ -35,8 +36,9 @@ pub fn exports(root: &Path, build: &Path) -> Result<()> {
     same("defined and not listed", found.difference(&wanted))
 }
 
-pub fn undefined(build: &Path) -> Result<()> {
-    let asked = nm::names(&build.join(OBJECT), &["--undefined-only"])?;
+/// The object may be another than the one in `build`, whose program tells what QEMU offers.
+pub fn undefined(dir: &Path, build: &Path) -> Result<()> {
+    let asked = nm::names(&dir.join(OBJECT), &["--undefined-only"])?;
     let mut known = BTreeSet::new();
     for library in libraries(build)? {
         known.extend(nm::offered(&library)?);

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail, ensure};
 use duct::cmd;
 
-use super::OBJECT;
 use crate::build::flavor::PROGRAMS;
+use crate::build::library::OBJECT;
 use crate::build::{self, Built};
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::OBJECT;
 use crate::build;
+use crate::build::library::OBJECT;
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 

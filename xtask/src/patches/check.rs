@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use duct::cmd;
 
-use crate::cmd::in_own_group;
+use crate::cmd::output;
 use crate::ctx::Ctx;
 use crate::git::Git;
 use crate::header;
@@ -51,8 +51,8 @@ pub fn check(ctx: &Ctx, version: Version, report: &mut Report) {
 
 fn checkpatch(tree: &Path, patch: &Path) -> Result<()> {
     let run = cmd!("perl", "scripts/checkpatch.pl", patch).dir(tree);
-    let run = in_own_group(&run).stderr_to_stdout().stdout_capture().unchecked();
-    let output = run.run().context("cannot run checkpatch.pl")?;
+    let output = output(&run.stderr_to_stdout().stdout_capture());
+    let output = output.context("cannot run checkpatch.pl")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || !text.contains(CLEAN) {
         bail!("{}", text.trim_end());

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The library built by the rustc that Debian 13 ships; Debian 12 has it as rustc-web. The packages
-//! are unpacked in the cache, not installed: the machine's own Rust stays what it is.
+//! The object built by the Rust that Debian 13 ships; Debian 12 has it as rustc-web and cargo-web. The
+//! packages are unpacked in the cache, not installed: the machine's own Rust stays what it is.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,43 +9,51 @@ use anyhow::{Context, Result, ensure};
 use duct::cmd;
 
 use crate::build::Built;
+use crate::build::library::Recipe;
 use crate::cmd::{Step, read};
 use crate::ctx::Ctx;
+use crate::gates::object;
 use crate::lock;
 use crate::report::{Outcome, Report};
 
 const RELEASE: &str = "1.85";
-/// The compiler and its library, as Debian 13 and Debian 12 call them.
-const PACKAGES: [[&str; 2]; 2] =
-    [["rustc", "libstd-rust-dev"], ["rustc-web", "libstd-rust-web-dev"]];
+/// The compiler, its library and cargo, as Debian 13 and Debian 12 call them.
+const PACKAGES: [[&str; 3]; 2] =
+    [["rustc", "libstd-rust-dev", "cargo"], ["rustc-web", "libstd-rust-web-dev", "cargo-web"]];
 
 pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.check(&format!("library built by Debian's rustc {RELEASE}"), || {
         let Some(old) = old_rust(ctx)? else {
             return Ok(Outcome::Skipped(format!("apt offers no rustc {RELEASE}")));
         };
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let build = cmd!(cargo, "build", "--locked", "--release", "--lib")
-            .dir(&ctx.root)
-            .env("RUSTC", old.rustc)
-            .env("LD_LIBRARY_PATH", old.libraries)
-            .env("QEMU_BUILD_DIR", &tip.build)
-            .env("CARGO_TARGET_DIR", ctx.target.join("oldrust"));
+        let dir = ctx.target.join("oldrust");
+        let recipe = Recipe::of(&tip.build)?.into(&dir)?;
+        let recipe = recipe.by("RUSTC", &old.tool("rustc"))?.by("CARGO", &old.tool("cargo"))?;
+        let build = recipe.command()?.dir(&tip.build).env("LD_LIBRARY_PATH", &old.libraries);
         Step::new(format!("library by rustc {RELEASE}"), "oldrust", build).run(ctx)?;
+        object::exports(&ctx.root, &dir)?;
+        object::undefined(&dir, &tip.build)?;
+        object::runtime(&dir)?;
         Ok(Outcome::Passed)
     });
 }
 
 struct OldRust {
-    rustc: PathBuf,
-    /// Where its own shared library lies: it looks in the machine's, where it is not installed.
+    dir: PathBuf,
+    /// Where its own shared libraries lie: it looks in the machine's, where they are not installed.
     libraries: PathBuf,
+}
+
+impl OldRust {
+    fn tool(&self, name: &str) -> PathBuf {
+        self.dir.join("usr/bin").join(name)
+    }
 }
 
 fn old_rust(ctx: &Ctx) -> Result<Option<OldRust>> {
     let dir = ctx.cache.join(format!("rustc-{RELEASE}"));
     let _lock = lock::acquire(ctx, &ctx.cache.join("rustc.lock"))?;
-    if !dir.join("usr/bin/rustc").exists() {
+    if ["rustc", "cargo"].iter().any(|tool| !dir.join("usr/bin").join(tool).exists()) {
         let found = PACKAGES.iter().find_map(|names| Some((names, version_of(names[0])?)));
         let Some((names, version)) = found.filter(|_| ctx.may_install) else {
             return Ok(None);
@@ -57,12 +64,14 @@ fn old_rust(ctx: &Ctx) -> Result<Option<OldRust>> {
         let _ = fs::remove_dir_all(&dir);
         fs::rename(fresh.keep(), &dir).context("cannot put the compiler in place")?;
     }
-    let rustc = dir.join("usr/bin/rustc");
     let multiarch = read(&cmd!("dpkg-architecture", "-qDEB_HOST_MULTIARCH"))?;
-    let libraries = dir.join("usr/lib").join(multiarch);
-    let says = read(&cmd!(&rustc, "--version").env("LD_LIBRARY_PATH", &libraries))?;
-    ensure!(says.starts_with(&format!("rustc {RELEASE}.")), "{} says {says}", rustc.display());
-    Ok(Some(OldRust { rustc, libraries }))
+    let old = OldRust { libraries: dir.join("usr/lib").join(multiarch), dir };
+    for name in ["rustc", "cargo"] {
+        let tool = old.tool(name);
+        let says = read(&cmd!(&tool, "--version").env("LD_LIBRARY_PATH", &old.libraries))?;
+        ensure!(says.starts_with(&format!("{name} {RELEASE}.")), "{} says {says}", tool.display());
+    }
+    Ok(Some(old))
 }
 
 /// The version of that release that apt offers.

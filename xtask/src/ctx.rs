@@ -51,16 +51,12 @@ impl Ctx {
         self.target.join("qemu")
     }
 
-    /// What to do, if a place that we write to has no room left.
-    pub fn hint(&self) -> &'static str {
+    /// Whether a place that we write to has no room left.
+    pub fn is_full(&self) -> bool {
         let full = |dir: &PathBuf| {
             statvfs(dir).is_ok_and(|fs| fs.blocks_available() * fs.fragment_size() < ROOM)
         };
-        if [&self.cache, &self.target].into_iter().any(full) {
-            "the disk is full: make room and run the same command again; "
-        } else {
-            ""
-        }
+        [&self.cache, &self.target].into_iter().any(full)
     }
 
     /// A path as short as it can be said: relative to the crate's root.

@@ -36,7 +36,7 @@ use flags::{Cli, Verb};
 fn run(cli: &Cli) -> anyhow::Result<()> {
     interrupt::install()?;
     let ctx = Ctx::new(cli)?;
-    match &cli.verb {
+    let outcome = match &cli.verb {
         Verb::Demo(args) => demo::run(&ctx, args),
         Verb::Build(args) => build::run(&ctx, args),
         Verb::Bisect(args) => bisect::run(&ctx, args),
@@ -45,7 +45,12 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Verb::Patches(args) => patches::run(&ctx, args),
         Verb::Setup(args) => setup::run(&ctx, args),
         Verb::Test(args) => test::run(&ctx, args),
+    };
+    // Whatever went wrong then is the consequence.
+    if outcome.is_err() && ctx.is_full() {
+        eprintln!("the disk is full: make room and run the same command again");
     }
+    outcome
 }
 
 fn main() -> ExitCode {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cmd::read;
 use crate::ctx::Ctx;
+use crate::flags;
 use crate::git::Git;
 use crate::lock;
 use crate::setup::source::{self, Base};
@@ -57,11 +58,11 @@ impl Series {
             Point::Base => Ok(0),
             Point::Tip => Ok(self.patches.len()),
             Point::At(n) if n <= self.patches.len() => Ok(n),
-            Point::At(n) => bail!(
+            Point::At(n) => flags::wrong_usage(format!(
                 "the series for {} has {} patches, not {n}",
                 self.base.version,
                 self.patches.len()
-            ),
+            )),
         }
     }
 

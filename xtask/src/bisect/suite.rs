@@ -154,11 +154,11 @@ pub fn run(
         ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
     }
     skipped.extend(missing);
-    results.extend(skipped.into_iter().map(|name| TestResult { name, verdict: Verdict::Skip }));
+    results.extend(skipped.into_iter().map(|name| TestResult::new(name, Verdict::Skip)));
     Ok(results)
 }
 
-/// Runs Meson's tests and iotests of these names, side by side.
+/// Runs Meson's tests and iotests of these names.
 fn run_named(
     ctx: &Ctx,
     build: &Path,
@@ -170,6 +170,12 @@ fn run_named(
     let tests = Batch { title: format!("tests of {label}"), speed, names: meson, run: meson::run };
     let iotests =
         Batch { title: format!("iotests of {label}"), speed, names: iotests, run: iotests::run };
+    if speed == Speed::Slow {
+        // One after the other, and nothing beside them: what fails here does not fail by chance.
+        let mut results = tests.run(ctx, build)?;
+        results.extend(iotests.run(ctx, build)?);
+        return Ok(results);
+    }
     // Both wait a lot; what fails in company is tried again alone.
     let (first, second) = thread::scope(|scope| {
         let iotests = scope.spawn(|| iotests.run(ctx, build));
@@ -260,7 +266,7 @@ mod tests {
     use super::*;
 
     fn result(verdict: Verdict) -> Vec<TestResult> {
-        vec![TestResult { name: "t".into(), verdict }]
+        vec![TestResult::new("t", verdict)]
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use super::compare::{self, Difference};
+use super::compare::{self, Difference, Schemas};
 use super::script::{self, Session};
 use super::side::Side;
 use super::talk::{self, Talk};
@@ -29,6 +29,9 @@ impl Conversation {
         if let Some(talk) = talks.iter().find(|talk| talk.gave_up.is_some()) {
             bail!("plain C cannot hold this conversation:\n{}", last_lines(&talk.text(), 12));
         }
+        for (session, talk) in sessions.iter().zip(&talks).filter(|(s, _)| s.hazard) {
+            ensure!(!survived(talk), "{}: plain C survives it:\n{}", session.name, talk.text());
+        }
         Ok(Conversation { name, sessions, base: talks })
     }
 
@@ -42,9 +45,14 @@ impl Conversation {
     }
 
     /// Holds it with another side; where that answers otherwise.
-    pub fn differences(&self, side: &Side, records: &Path) -> Result<Vec<Difference>> {
+    pub fn differences(
+        &self,
+        side: &Side,
+        schemas: Schemas,
+        records: &Path,
+    ) -> Result<Vec<Difference>> {
         let talks = hold(&self.sessions, &self.name, side, records)?;
-        let mut found = compare::conversations(&self.base, &talks);
+        let mut found = compare::conversations(&self.base, &talks, schemas);
         for (session, talk) in self.sessions.iter().zip(&talks).filter(|(s, _)| s.hazard) {
             found.extend(not_survived(&session.name, talk));
         }
@@ -55,12 +63,15 @@ impl Conversation {
 /// How a hazard shows that is not mended. No entry of the list can explain it away: the name of
 /// the difference does not begin with that of the session.
 fn not_survived(name: &str, talk: &Talk) -> Option<Difference> {
-    let well = talk.end == "exit code 0" && talk.gave_up.is_none() && talk.threads.is_empty();
-    (!well).then(|| Difference {
+    (!survived(talk)).then(|| Difference {
         item: format!("must survive: {name}"),
         base: "exit code 0, each thread as it should be".into(),
         series: format!("{}, {}", talk.end, talk.threads.join(", ")),
     })
+}
+
+fn survived(talk: &Talk) -> bool {
+    talk.end == "exit code 0" && talk.gave_up.is_none() && talk.threads.is_empty()
 }
 
 fn hold(sessions: &[Session], name: &str, side: &Side, records: &Path) -> Result<Vec<Talk>> {

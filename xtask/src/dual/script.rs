@@ -7,7 +7,7 @@
 //! session NAME: PROGRAM ARGUMENTS       starts a program, quoted as for a shell
 //! session NAME (nofile=N): ...          with a limit on open files
 //! session NAME (may end): ...           the program may end before the last step
-//! session NAME (hazard): ...            plain C may not survive it, the series must
+//! session NAME (hazard): ...            plain C does not survive it, the series must
 //! {"execute": ...}                      sent as it stands, right or wrong
 //! hmp info iothreads                    the same by human-monitor-command
 //! await DEVICE_DELETED                  goes on when the event has come

@@ -89,7 +89,9 @@ pub fn ensure(ctx: &Ctx, wanted: &[&'static str]) -> Result<()> {
         update(ctx, root)?;
     }
     if let Err(first) = install(ctx, root, &names) {
-        // Lists that are too old name files that the mirror has dropped.
+        // An installation that was interrupted has to be ended first; and lists that are too old
+        // name files that the mirror has dropped.
+        finish(ctx, root)?;
         update(ctx, root).map_err(|_| first)?;
         install(ctx, root, &names)?;
     }
@@ -110,14 +112,19 @@ fn as_root() -> Option<&'static [&'static str]> {
     }
 }
 
-fn apt(root: &[&str], args: &[&str]) -> Expression {
-    let words: Vec<&str> = root
-        .iter()
-        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"])
-        .chain(args)
-        .copied()
-        .collect();
+fn as_root_run(root: &[&str], args: &[&str]) -> Expression {
+    let words = [root, &["env", "DEBIAN_FRONTEND=noninteractive"], args].concat();
     cmd(words[0], &words[1..])
+}
+
+fn apt(root: &[&str], args: &[&str]) -> Expression {
+    as_root_run(root, &[&["apt-get", "-y"], args].concat())
+}
+
+fn finish(ctx: &Ctx, root: &[&str]) -> Result<()> {
+    let configure = as_root_run(root, &["dpkg", "--configure", "-a"]);
+    Step::new("dpkg --configure -a", "dpkg-configure", configure).run(ctx)?;
+    Ok(())
 }
 
 fn all_known(names: &[&str]) -> bool {

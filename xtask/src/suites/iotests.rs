@@ -53,13 +53,13 @@ fn parse(log: &str, names: &[String]) -> Result<Vec<TestResult>> {
     let mut longest_first: Vec<_> = names.iter().map(|name| regex_lite::escape(name)).collect();
     longest_first.sort_by_key(|name| Reverse(name.len()));
     let pattern = format!(r"(not )?ok {FORMAT} ({})( # SKIP)?", longest_first.join("|"));
-    let ending = |found: Captures| TestResult {
-        name: found[2].to_string(),
-        verdict: match (found.get(1), found.get(3)) {
+    let ending = |found: Captures| {
+        let verdict = match (found.get(1), found.get(3)) {
             (_, Some(_)) => Verdict::Skip,
             (Some(_), None) => Verdict::Fail,
             (None, None) => Verdict::Pass,
-        },
+        };
+        TestResult::new(&found[2], verdict)
     };
     Ok(Regex::new(&pattern)?.captures_iter(log).map(ending).collect())
 }

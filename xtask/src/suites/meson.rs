@@ -37,8 +37,18 @@ impl Logged {
             "SKIP" => Verdict::Skip,
             _ => Verdict::Fail,
         };
-        TestResult { name, verdict }
+        TestResult { name, verdict, left_out: left_out(&self.stdout) }
     }
+}
+
+/// `ok 1 /x86_64/users/xen-block # SKIP no Xen here`
+fn left_out(tap: &str) -> Vec<(String, String)> {
+    let skips = tap.lines().filter_map(|line| line.split_once(" # SKIP"));
+    let named = skips.map(|(test, reason)| {
+        let name = test.rsplit(' ').next().unwrap_or_default();
+        (name.to_string(), reason.trim().to_string())
+    });
+    named.collect()
 }
 
 /// The names of all tests that a build has.
@@ -95,6 +105,12 @@ fn parse(log: &str) -> Result<Vec<Logged>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_test_leaves_out_is_known_with_its_reason() {
+        let tap = "1..2\nok 1 /x/users/xen-block # SKIP no Xen here\nok 2 /x/users/monitor\n";
+        assert_eq!(left_out(tap), [("/x/users/xen-block".into(), "no Xen here".into())]);
+    }
 
     #[test]
     fn every_ending_is_told_apart() {

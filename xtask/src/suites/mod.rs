@@ -70,6 +70,14 @@ pub enum Verdict {
 pub struct TestResult {
     pub name: String,
     pub verdict: Verdict,
+    /// What it says that it did not test, and why.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl TestResult {
+    pub fn new(name: impl Into<String>, verdict: Verdict) -> TestResult {
+        TestResult { name: name.into(), verdict, left_out: Vec::new() }
+    }
 }
 
 /// How many ended in each way.

@@ -12,6 +12,7 @@ use crate::gates;
 use crate::report::Report;
 use crate::series::Series;
 use crate::setup;
+use crate::suites;
 use crate::version::Point;
 use crate::worktree;
 
@@ -26,7 +27,7 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
             let built = without_refusal(ctx, flavor)?;
             let outcome = own_tests(ctx, &built);
             bare = Some(built);
-            outcome
+            suites::all_well(&outcome?)
         });
         let outcome = bare.context("it does not build").and_then(|bare| {
             let base = build::build(ctx, &ctx.tree, Point::Base, flavor)?;

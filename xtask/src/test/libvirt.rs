@@ -67,7 +67,10 @@ fn session(virsh: &[&'static str], built: &Built) -> Result<String> {
         .env("HOME", dir.path())
         .env("XDG_RUNTIME_DIR", dir.path().join("run"))
         .env("LC_ALL", "C");
-    read(&virsh)
+    let said = read(&virsh.stderr_to_stdout())?;
+    // virsh goes on after a command that failed, and ends as its last one did.
+    ensure!(!said.contains("error:"), "virsh says:\n{said}");
+    Ok(said)
 }
 
 fn domain(build: &Path, dir: &Path) -> String {

@@ -28,7 +28,7 @@ use crate::gates;
 use crate::patches;
 use crate::report::{Outcome, Report};
 use crate::series::Series;
-use crate::suites;
+use crate::suites::{self, TestResult};
 use crate::version::{Point, Tree, Version};
 
 /// How much is run.
@@ -136,8 +136,9 @@ fn run_part(
         (Part::Planted, _) => {
             report.pass("a planted defect is found", || bisect::find_planted(ctx));
         }
-        // Without a build, that it failed is all there is to say.
-        (_, None) => (),
+        (_, None) => {
+            report.check(&part.name(), || Ok(Outcome::Skipped("the tip does not build".into())));
+        }
         (Part::Tip, Some(tip)) => at_tip(ctx, tip, report),
         (Part::Demo, Some(_)) => {
             report.pass("demo", || demo::run(ctx, &flags::Demo { at: Point::Tip }));
@@ -171,23 +172,30 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
     gates::quick(ctx, tip, report);
     report.pass("the example in QEMU's schema", || example::check(tip));
     report.pass("query-iothreads with thousands of holders", || query::check(&tip.build));
-    report.pass("tests of the IOThread at the tip", || own_tests(ctx, tip));
+    let mut left_out = Vec::new();
+    report.pass("tests of the IOThread at the tip", || {
+        let results = own_tests(ctx, tip)?;
+        left_out = results.iter().flat_map(|result| result.left_out.clone()).collect();
+        suites::all_well(&results)
+    });
+    for (name, reason) in left_out {
+        report.check(&name, || Ok(Outcome::Skipped(reason)));
+    }
 }
 
 /// A build as a check; what stands on it is left out if it fails.
 fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
-    let outcome = build::build(ctx, &ctx.tree, at, Flavor::Default);
-    let (built, outcome) = match outcome {
-        Ok(built) => (Some(built), Ok(())),
-        Err(error) => (None, Err(error)),
-    };
-    report.pass(&format!("build at {at}"), || outcome);
+    let mut built = None;
+    report.pass(&format!("build at {at}"), || {
+        built = Some(build::build(ctx, &ctx.tree, at, Flavor::Default)?);
+        Ok(())
+    });
     built
 }
 
 /// The series' own tests, at length.
-fn own_tests(ctx: &Ctx, built: &Built) -> Result<()> {
-    suites::all_well(&suite::run(ctx, built, "tip", Extent::Own, None)?)
+fn own_tests(ctx: &Ctx, built: &Built) -> Result<Vec<TestResult>> {
+    suite::run(ctx, built, "tip", Extent::Own, None)
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

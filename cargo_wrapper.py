@@ -129,14 +129,10 @@ def check_qemu(args):
                       'Take a qemu-iothread that was made for it.')
 
 
-def own_target():
-    return re.search(r'^host: (\S+)$', output_of(tool('rustc'), '-vV'), re.M).group(1)
-
-
 def rust_target(args):
     """Always named, so that no cargo configuration of the user's can choose another."""
     if not args.target_cpu:
-        return own_target()
+        return re.search(r'^host: (\S+)$', output_of(tool('rustc'), '-vV'), re.M).group(1)
     target = f'{RUST_CPUS[args.target_cpu]}-unknown-linux-gnu'
     libdir = output_of(tool('rustc'), '--print', 'target-libdir', '--target', target).strip()
     if not os.path.isdir(libdir):
@@ -155,10 +151,11 @@ def source(args):
 
 
 def fetch(args):
-    """The crates come now, when a message is read, and not in the middle of a build."""
-    targets = [f'--target={target}' for target in (own_target(), rust_target(args))]
+    """The crates come now, when a message is read, and not in the middle of a build. To list
+    them, cargo gets just those of the build; `cargo fetch` wants those of the tests, too."""
     try:
-        output_of(tool('cargo'), 'fetch', '--locked', '--quiet', *targets,
+        output_of(tool('cargo'), 'tree', '--locked', '--quiet', '--edges=normal,build',
+                  f'--target={rust_target(args)}',
                   f'--manifest-path={args.crate / "Cargo.toml"}', *source(args))
     except Missing as error:
         why = str(error).splitlines()[-1].strip()

@@ -95,7 +95,9 @@ pub fn hold(session: &Session, build: &Path) -> Result<Talk> {
         }
     };
     let here = build.display().to_string();
-    talk.stderr = line.stderr().replace(&here, "BUILD");
+    // As sanitizers head their lines.
+    let process = format!("=={}==", child.id());
+    talk.stderr = line.stderr().replace(&here, "BUILD").replace(&process, "==PID==");
     talk.stdout_rest = talk.stdout_rest.replace(&here, "BUILD");
     Ok(talk)
 }

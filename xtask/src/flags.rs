@@ -133,6 +133,10 @@ pub struct Bisect {
     #[arg(long, conflicts_with = "command")]
     pub whole: bool,
 
+    /// Put each commit's tests on the commit before, where one of them has to fail
+    #[arg(long, conflicts_with_all = ["whole", "command"])]
+    pub tests_alone: bool,
+
     /// Find the first commit at which this command fails
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `bisect`: every commit of the series, one after the other in one work tree, built and tested;
-//! or the first commit at which a command fails.
+//! or the first commit at which a command fails; or each commit's tests without the commit.
 
+mod alone;
 mod search;
 pub mod suite;
 
@@ -49,7 +50,9 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
         let all = series.patches.len();
         flags::wrong_usage(format!("the series has {all} patches: no commits {first} to {last}"));
     }
-    if args.command.is_empty() {
+    if args.tests_alone {
+        alone::run(ctx, &series, first, last)
+    } else if args.command.is_empty() {
         let extent = if args.whole { suite::Extent::Whole } else { suite::Extent::Quick };
         let all = Walk { first, last, extent, until: None };
         each_commit(ctx, &ctx.tree, &all).map(drop)

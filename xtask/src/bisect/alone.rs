@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Each commit's tests on the commit before it: where none of them fails, they protect nothing.
+
+use anyhow::{Context, Result, ensure};
+use comfy_table::{Table, presets};
+
+use super::WORKTREES;
+use super::suite::{self, Extent};
+use crate::build::{self, Flavor};
+use crate::cmd::read;
+use crate::ctx::Ctx;
+use crate::git::Git;
+use crate::interrupt;
+use crate::series::Series;
+use crate::setup::{self, Host};
+use crate::suites;
+use crate::worktree;
+
+/// What QEMU keeps tests in, and what changes nothing that they could see.
+const TESTS: &str = "tests/";
+const WORDS: [&str; 2] = ["docs/", "MAINTAINERS"];
+
+const IDLE: &str = "nothing fails";
+
+/// Prints what fails at each commit; fails if nothing does at one that brings tests.
+pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> {
+    let host = setup::host(ctx)?;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_header(["N", "subject", "its tests on the commit before"]);
+    let mut idle = Vec::new();
+    for depth in first..=last {
+        let commit = series.commit(ctx, depth)?;
+        let subject = series.base.git.read(["log", "-1", "--format=%s", &commit])?;
+        ctx.ui.say(format!("commit {depth} of {last}"));
+        let before = series.commit(ctx, depth - 1)?;
+        let outcome = match transplanted(&series.base.git, &before, &commit)? {
+            None => "it has none, or nothing else".into(),
+            Some(commit) => outcome(ctx, &host, series, depth, &commit)?,
+        };
+        if outcome == IDLE {
+            idle.push(depth.to_string());
+        }
+        table.add_row([depth.to_string(), subject, outcome]);
+    }
+    println!("{table}");
+    ensure!(idle.is_empty(), "the tests of {} pass without what they came with", idle.join(", "));
+    Ok(())
+}
+
+/// The commit before, with all tests as they are at `commit`; none if that makes no difference.
+fn transplanted(git: &Git, before: &str, commit: &str) -> Result<Option<String>> {
+    let changed = git.read(["diff", "--name-only", before, commit])?;
+    let (tests, others): (Vec<_>, Vec<_>) =
+        changed.lines().partition(|file| file.starts_with(TESTS));
+    let words = |file: &&str| WORDS.iter().any(|word| file.starts_with(word));
+    if tests.is_empty() || others.iter().all(words) {
+        return Ok(None);
+    }
+    let entry = |commit| git.read(["ls-tree", commit, TESTS.trim_end_matches('/')]);
+    let listing = git.read(["ls-tree", before])?.replace(&entry(before)?, &entry(commit)?);
+    let tree = read(&git.command(["mktree"]).stdin_bytes(listing + "\n"))?;
+    let message = "The tests of the next commit";
+    git.read(["commit-tree", &tree, "-p", before, "-m", message]).map(Some)
+}
+
+fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) -> Result<String> {
+    let worktree = worktree::named(ctx, series, WORKTREES[0], commit, false)?;
+    let label = format!("{} {depth} without its code", build::label(series));
+    let built = build::in_worktree(ctx, host, &worktree, &label, Flavor::Default);
+    interrupt::check()?;
+    let Ok(built) = built else {
+        return Ok("do not build".into());
+    };
+    let results = suite::run(ctx, &built, &label, Extent::Own, None).context("its tests")?;
+    let failed = suites::failures(&results);
+    Ok(if failed.is_empty() { IDLE.into() } else { failed.join(" ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A repository whose last commit changes these files.
+    fn repository(files: &[&str]) -> (tempfile::TempDir, Git) {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::at(dir.path());
+        git.run(["init", "--quiet"]).unwrap();
+        for text in ["old", "new"] {
+            for file in files.iter().chain(&["tests/same", "same"]) {
+                let path = dir.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, if file.ends_with("same") { "same" } else { text }).unwrap();
+            }
+            git.run(["add", "--all"]).unwrap();
+            git.run(["commit", "--quiet", "-m", text]).unwrap();
+        }
+        (dir, git)
+    }
+
+    #[test]
+    fn tests_move_and_nothing_else_does() {
+        let (_dir, git) = repository(&["tests/a", "b", "docs/c"]);
+        let commit = transplanted(&git, "HEAD^", "HEAD").unwrap().unwrap();
+        let show = |file: &str| git.read(["show", &format!("{commit}:{file}")]).unwrap();
+        let all = ["tests/a", "tests/same", "b", "docs/c"].map(show);
+        assert_eq!(all, ["new", "same", "old", "old"]);
+    }
+
+    #[test]
+    fn what_brings_tests_or_code_alone_is_not_asked() {
+        for files in [&["tests/a", "docs/b"][..], &["a"]] {
+            let (_dir, git) = repository(files);
+            assert_eq!(transplanted(&git, "HEAD^", "HEAD").unwrap(), None);
+        }
+    }
+}

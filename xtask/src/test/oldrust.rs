@@ -2,6 +2,8 @@
 //! The object built by the Rust that Debian 13 ships; Debian 12 has it as rustc-web and cargo-web. The
 //! packages are unpacked in the cache, not installed: the machine's own Rust stays what it is.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +43,7 @@ pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
 struct OldRust {
     dir: PathBuf,
     /// Where its own shared libraries lie: it looks in the machine's, where they are not installed.
-    libraries: PathBuf,
+    libraries: OsString,
 }
 
 impl OldRust {
@@ -65,7 +67,9 @@ fn old_rust(ctx: &Ctx) -> Result<Option<OldRust>> {
         fs::rename(fresh.keep(), &dir).context("cannot put the compiler in place")?;
     }
     let multiarch = read(&cmd!("dpkg-architecture", "-qDEB_HOST_MULTIARCH"))?;
-    let old = OldRust { libraries: dir.join("usr/lib").join(multiarch), dir };
+    // Some packages put theirs where they were before /lib became a part of /usr.
+    let places = ["usr/lib", "lib"].map(|place| dir.join(place).join(&multiarch));
+    let old = OldRust { libraries: env::join_paths(places)?, dir };
     for name in ["rustc", "cargo"] {
         let tool = old.tool(name);
         let says = read(&cmd!(&tool, "--version").env("LD_LIBRARY_PATH", &old.libraries))?;

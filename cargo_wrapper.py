@@ -155,7 +155,7 @@ def fetch(args):
     them, cargo gets just those of the build; `cargo fetch` wants those of the tests, too."""
     try:
         output_of(tool('cargo'), 'tree', '--locked', '--quiet', '--edges=normal,build',
-                  f'--target={rust_target(args)}',
+                  f'--target={args.target}',
                   f'--manifest-path={args.crate / "Cargo.toml"}', *source(args))
     except Missing as error:
         why = str(error).splitlines()[-1].strip()
@@ -170,9 +170,9 @@ def check(args):
     cargo = tool('cargo')
     version = check_rustc(args)
     clang = libclang()
-    target = rust_target(args)
+    args.target = rust_target(args)
     fetch(args)
-    print(f'qemu-iothread: rustc {version} for {target}, libclang {clang}')
+    print(f'qemu-iothread: rustc {version} for {args.target}, libclang {clang}')
     # What was checked is what builds, whatever the environment is by then.
     print(f'CARGO={cargo}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}', sep='\n')
 
@@ -201,7 +201,7 @@ def rustc_flags(args, object_path):
 
 def place(args):
     """What cargo takes for one and the same build."""
-    return ['--profile=embed', f'--target={rust_target(args)}', f'--target-dir={args.target_dir}',
+    return ['--profile=embed', f'--target={args.target}', f'--target-dir={args.target_dir}',
             f'--manifest-path={args.crate / "Cargo.toml"}']
 
 
@@ -248,6 +248,7 @@ def build(args):
     for assignment in args.environment:
         name, value = assignment.split('=', 1)
         os.environ[name] = value
+    args.target = rust_target(args)
     args.target_dir.mkdir(parents=True, exist_ok=True)
     # Cargo does not write again what it takes for fresh, so each set of options
     # has an object of its own.
@@ -259,7 +260,7 @@ def build(args):
                   args)
         run_cargo(cargo_command(args, object_path), args)
     copy_if_changed(object_path, args.output)
-    profile_dir = args.target_dir / rust_target(args) / 'embed'
+    profile_dir = args.target_dir / args.target / 'embed'
     depfile = (profile_dir / 'libqemu_iothread.d').read_text(encoding='utf-8')
     _, dependencies = depfile.split(': ', 1)
     args.depfile.write_text(f'{args.output}: {dependencies}', encoding='utf-8')

@@ -96,7 +96,7 @@ pub fn headers(ctx: &Ctx, tip: &Built) -> Result<()> {
     let text = fs::read_to_string(&commands)?;
     fs::remove_file(&commands)?;
     fs::write(&commands, text.replace(" -D_GNU_SOURCE", " -D_GNU_SOURCE -Daio_notify=aio_tell"))?;
-    let recipe = Recipe::of(&tip.build)?.into(&ctx.target.join("badinput"))?;
+    let recipe = Recipe::of(&tip.build)?.below(&ctx.target.join("badinput"))?;
     let ended = run(&recipe.with("--qemu-build", build.path())?.command()?.dir(&tip.build))?;
     ended.must_say(&["made for QEMU 10.0 and 10.2", "take the one"])?;
     let last = ended.text.lines().last().unwrap_or_default();

@@ -47,7 +47,7 @@ fn draft(case: &str, goal: Goal) -> Draft {
 
 fn from_nothing(lab: &Lab) -> Result<f64> {
     let target = tempfile::tempdir_in(lab.scratch())?;
-    let recipe = Recipe::of(&lab.tip)?.into(target.path())?;
+    let recipe = Recipe::of(&lab.tip)?.below(target.path())?;
     let command = environment(lab.ctx, recipe.command()?.dir(&lab.tip));
     let start = Instant::now();
     read(&command)?;

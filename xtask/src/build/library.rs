@@ -27,7 +27,7 @@ impl Recipe {
     }
 
     /// All that it writes lies below `dir`, the object where it lies in a build directory.
-    pub fn into(self, dir: &Path) -> Result<Recipe> {
+    pub fn below(self, dir: &Path) -> Result<Recipe> {
         let object = dir.join(OBJECT);
         fs::create_dir_all(object.parent().context("an object has a directory")?)?;
         self.with("--target-dir", &dir.join("cargo"))?
@@ -68,7 +68,7 @@ mod tests {
         let t = dir.path().display();
         let listed = "gcc -c x.c\npython3 ../cargo_wrapper.py build --crate /c \
                       --environment RUSTC=/r --target-dir a --output b --depfile c.d";
-        let recipe = Recipe::parse(listed).unwrap().into(dir.path()).unwrap();
+        let recipe = Recipe::parse(listed).unwrap().below(dir.path()).unwrap();
         let recipe = recipe.by("RUSTC", Path::new("/old")).unwrap();
         assert_eq!(
             recipe.0.join(" "),

@@ -21,7 +21,6 @@ mod script;
 mod side;
 mod suites;
 mod talk;
-mod tap;
 
 use std::fs;
 use std::path::PathBuf;

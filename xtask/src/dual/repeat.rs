@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compare::{Difference, NOTHING};
 use super::rates::{Judgement, judge};
 use super::suites::Compared;
-use super::tap::Results;
+use crate::suites::tap::Results;
 
 #[derive(Default)]
 pub struct Repeats {

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::plan::Test;
-use super::tap::{self, Results};
 use crate::interrupt::{self, Watched};
 use crate::suites::processes;
+use crate::suites::tap::{self, Results};
 
 /// Freed memory is overwritten, so that a use after free shows; the same byte on both sides.
 pub const PERTURB: &str = "165";

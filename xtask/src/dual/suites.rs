@@ -14,9 +14,9 @@ use super::rates::ROUND;
 use super::repeat::Repeats;
 use super::runner::{self, Job, Run};
 use super::side::{Scope, Side};
-use super::tap::{END, Results};
 use crate::ctx::Ctx;
 use crate::suites::last_words;
+use crate::suites::tap::{END, Results};
 
 /// How one suite of one side compares with plain C.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use duct::cmd;
 use serde::Deserialize;
 
-use super::{Asked, TestResult, Verdict, last_words, processes};
+use super::{Asked, TestResult, Verdict, last_words, processes, tap};
 use crate::cmd::read;
 use crate::ctx::Ctx;
 use crate::interrupt;
@@ -41,14 +41,12 @@ impl Logged {
     }
 }
 
-/// `ok 1 /x86_64/users/xen-block # SKIP no Xen here`
-fn left_out(tap: &str) -> Vec<(String, String)> {
-    let skips = tap.lines().filter_map(|line| line.split_once(" # SKIP"));
-    let named = skips.map(|(test, reason)| {
-        let name = test.rsplit(' ').next().unwrap_or_default();
-        (name.to_string(), reason.trim().to_string())
-    });
-    named.collect()
+fn left_out(output: &str) -> Vec<(String, String)> {
+    let parts = tap::results(output, "").into_iter();
+    let skipped = |(name, status): (String, String)| {
+        Some((name, status.strip_prefix("SKIP")?.trim().to_string()))
+    };
+    parts.filter_map(skipped).collect()
 }
 
 /// The names of all tests that a build has.

@@ -3,6 +3,7 @@
 
 pub mod iotests;
 pub mod meson;
+pub mod tap;
 
 use std::path::Path;
 use std::thread;

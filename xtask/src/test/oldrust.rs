@@ -29,7 +29,7 @@ pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
             return Ok(Outcome::Skipped(format!("apt offers no rustc {RELEASE}")));
         };
         let dir = ctx.target.join("oldrust");
-        let recipe = Recipe::of(&tip.build)?.into(&dir)?;
+        let recipe = Recipe::of(&tip.build)?.below(&dir)?;
         let recipe = recipe.by("RUSTC", &old.tool("rustc"))?.by("CARGO", &old.tool("cargo"))?;
         let build = recipe.command()?.dir(&tip.build).env("LD_LIBRARY_PATH", &old.libraries);
         Step::new(format!("library by rustc {RELEASE}"), "oldrust", build).run(ctx)?;

@@ -66,7 +66,9 @@ fn session(virsh: &[&'static str], built: &Built) -> Result<String> {
         .dir(dir.path())
         .env("HOME", dir.path())
         .env("XDG_RUNTIME_DIR", dir.path().join("run"))
-        .env("LC_ALL", "C");
+        .env("LC_ALL", "C")
+        // Its log has times and process ids. What goes wrong virsh says itself.
+        .env("LIBVIRT_LOG_OUTPUTS", format!("3:file:{}", dir.path().join("log").display()));
     let said = read(&virsh.stderr_to_stdout())?;
     // virsh goes on after a command that failed, and ends as its last one did.
     ensure!(!said.contains("error:"), "virsh says:\n{said}");

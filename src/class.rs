@@ -143,8 +143,9 @@ unsafe extern "C" fn instance_finalize(object: *mut qemu::Object) {
     unsafe {
         let worker = (*this).worker();
         worker.stop();
-        if !worker.ctx().is_null() {
-            registry::leave(worker.ctx());
+        let ctx = worker.ctx();
+        if !ctx.is_null() {
+            registry::leave(ctx);
             worker.give_back();
         }
         worker.dispose();
@@ -159,8 +160,9 @@ unsafe extern "C" fn complete(base: *mut qemu::EventLoopBase, errp: Errp) {
     unsafe {
         let iothread = &*this;
         let id = object::id(base.cast());
-        if iothread.worker.start(id, errp, |ctx| iothread.configure(ctx, errp)) {
-            registry::enter(iothread.worker.ctx(), this);
+        let ctx = iothread.worker.start(id, errp, |ctx| iothread.configure(ctx, errp));
+        if !ctx.is_null() {
+            registry::enter(ctx, this);
         }
     }
 }

@@ -90,8 +90,8 @@ impl Worker {
     }
 
     /// Makes the event loop, lets `configure` set it up, and starts the thread;
-    /// returns true when the thread is up. On failure nothing is left behind, and
-    /// `errp` has the reason, QEMU's or `configure`'s.
+    /// returns the AioContext when the thread is up. On failure returns null, nothing
+    /// is left behind, and `errp` has the reason, QEMU's or `configure`'s.
     ///
     /// # Safety
     ///
@@ -101,21 +101,21 @@ impl Worker {
         id: *const c_char,
         errp: Errp,
         configure: impl FnOnce(*mut qemu::AioContext) -> bool,
-    ) -> bool {
+    ) -> *mut qemu::AioContext {
         // SAFETY: the caller's word.
         let Some(ctx) = (unsafe { AioContext::new(errp) }) else {
-            return false;
+            return null_mut();
         };
+        let raw = ctx.as_ptr();
         // SAFETY: the caller's word.
         unsafe { self.make_loop(ctx, id) };
-        let configured = configure(self.ctx());
-        if configured {
-            self.spawn();
-        } else {
+        if !configure(raw) {
             // SAFETY: make_loop() has made it.
             unsafe { self.give_back() };
+            return null_mut();
         }
-        configured
+        self.spawn();
+        raw
     }
 
     /// # Safety
@@ -139,7 +139,7 @@ impl Worker {
 
     /// The new thread inherits the CPU affinity of the caller, who waits for it.
     fn spawn(&self) {
-        let _ = self.phase.advance(Trigger::Spawn);
+        self.phase.advance(Trigger::Spawn);
         let (thread, name) = (self.thread.get(), self.thread_name.load(Ordering::Relaxed));
         let joinable = qemu::QEMU_THREAD_JOINABLE as c_int;
         // SAFETY: invariant of Worker: it outlives the thread, which is joined
@@ -159,7 +159,7 @@ impl Worker {
     /// Called in the main thread, or in another that is not this one while nobody
     /// else stops it.
     pub unsafe fn stop(&self) {
-        if !self.phase.advance(Trigger::Stop) {
+        if !self.phase.try_advance(Trigger::Stop) {
             return;
         }
         let name = c"iothread_stop_bh".as_ptr();
@@ -171,7 +171,7 @@ impl Worker {
             qemu::aio_bh_schedule_oneshot_full(self.ctx(), Some(quit), self.as_opaque(), name);
             qemu::qemu_thread_join(self.thread.get());
         }
-        let _ = self.phase.advance(Trigger::Joined);
+        self.phase.advance(Trigger::Joined);
     }
 
     /// Ends the worker, which has given back its event loop.
@@ -225,7 +225,7 @@ unsafe extern "C" fn run(opaque: *mut c_void) -> *mut c_void {
         glib::g_main_context_push_thread_default(main_context);
         qemu::qemu_set_current_aio_context(ctx);
         worker.thread_id.store(qemu::qemu_get_thread_id(), Ordering::Relaxed);
-        let _ = worker.phase.advance(Trigger::ThreadUp);
+        worker.phase.advance(Trigger::ThreadUp);
         qemu::qemu_sem_post(worker.up.get());
 
         while worker.phase.keeps_running() {
@@ -251,7 +251,7 @@ unsafe extern "C" fn run(opaque: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn quit(opaque: *mut c_void) {
     // SAFETY: the caller's word.
     let worker = unsafe { &*opaque.cast::<Worker>() };
-    let _ = worker.phase.advance(Trigger::Quit);
+    worker.phase.advance(Trigger::Quit);
     // SAFETY: invariant of Worker.
     unsafe { glib::g_main_loop_quit(worker.main_loop.load(Ordering::Relaxed)) }
 }

@@ -49,20 +49,25 @@ pub enum Trigger {
     Joined,
 }
 
+impl Trigger {
+    /// The one phase in which it means something, and the phase that follows.
+    const fn step(self) -> (Phase, Phase) {
+        match self {
+            Self::Spawn => (Phase::New, Phase::Starting),
+            Self::ThreadUp => (Phase::Starting, Phase::Running),
+            Self::Stop => (Phase::Running, Phase::Stopping),
+            Self::Quit => (Phase::Stopping, Phase::Leaving),
+            Self::Joined => (Phase::Leaving, Phase::Ended),
+        }
+    }
+}
+
 impl Phase {
     /// The phase that follows, or `None` where `trigger` means nothing, as a
     /// second `Stop`.
-    // Inlined: one comparison is left of the table, as the trigger is constant.
-    #[inline(always)]
-    pub const fn on(self, trigger: Trigger) -> Option<Self> {
-        match (self, trigger) {
-            (Self::New, Trigger::Spawn) => Some(Self::Starting),
-            (Self::Starting, Trigger::ThreadUp) => Some(Self::Running),
-            (Self::Running, Trigger::Stop) => Some(Self::Stopping),
-            (Self::Stopping, Trigger::Quit) => Some(Self::Leaving),
-            (Self::Leaving, Trigger::Joined) => Some(Self::Ended),
-            _ => None,
-        }
+    pub fn on(self, trigger: Trigger) -> Option<Self> {
+        let (from, to) = trigger.step();
+        (self == from).then_some(to)
     }
 
     const fn from_u8(value: u8) -> Self {
@@ -103,18 +108,22 @@ impl PhaseCell {
         Phase::from_u8(self.0.load(Ordering::Acquire))
     }
 
-    /// Moves on, and says whether `trigger` meant anything.
+    /// Moves on at a trigger that comes in its phase alone.
+    pub fn advance(&self, trigger: Trigger) {
+        let (from, to) = trigger.step();
+        debug_assert_eq!(self.get(), from, "{trigger:?}");
+        self.0.store(to as u8, Ordering::Release);
+    }
+
+    /// Moves on at a trigger that may come at any time, and says whether it meant
+    /// anything.
     #[must_use]
-    // Inlined: as for on().
-    #[inline(always)]
-    pub fn advance(&self, trigger: Trigger) -> bool {
-        match self.get().on(trigger) {
-            Some(next) => {
-                self.0.store(next as u8, Ordering::Release);
-                true
-            }
-            None => false,
+    pub fn try_advance(&self, trigger: Trigger) -> bool {
+        let meant = self.get().on(trigger).is_some();
+        if meant {
+            self.advance(trigger);
         }
+        meant
     }
 
     /// Whether the event loop goes on.
@@ -149,7 +158,7 @@ mod tests {
         let cell = PhaseCell::new();
         let mut seen = std::vec![cell.get()];
         for trigger in TRIGGERS {
-            assert!(cell.advance(trigger), "{trigger:?}");
+            cell.advance(trigger);
             seen.push(cell.get());
         }
         assert_eq!(seen, PHASES);
@@ -157,9 +166,25 @@ mod tests {
 
     #[test]
     fn stopping_means_something_only_while_it_runs() {
+        let cell = PhaseCell::new();
+        assert!(!cell.try_advance(Trigger::Stop), "there is no thread");
+        assert_eq!(cell.get(), Phase::New);
+        cell.advance(Trigger::Spawn);
+        assert!(!cell.try_advance(Trigger::Stop), "its creator has not seen it up");
+        cell.advance(Trigger::ThreadUp);
+        assert!(cell.try_advance(Trigger::Stop));
+        assert_eq!(cell.get(), Phase::Stopping);
+        assert!(!cell.try_advance(Trigger::Stop), "a second time");
+        assert_eq!(cell.get(), Phase::Stopping);
         for phase in PHASES {
             assert_eq!(phase.on(Trigger::Stop).is_some(), phase == Phase::Running, "{phase:?}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "Quit")]
+    fn a_trigger_out_of_its_phase_is_found_by_tests() {
+        PhaseCell::new().advance(Trigger::Quit);
     }
 
     #[test]
@@ -188,7 +213,7 @@ mod tests {
             (Trigger::Quit, false),
             (Trigger::Joined, false),
         ] {
-            assert!(cell.advance(trigger));
+            cell.advance(trigger);
             assert_eq!(cell.keeps_running(), runs, "{trigger:?}");
         }
     }

@@ -71,25 +71,23 @@ unsafe fn escape(name: *const c_char) -> *const c_char {
 fn list_holders(iothread: &IOThread) -> *const c_char {
     // SAFETY: glib's string grows as needed.
     let list = unsafe { glib::g_string_new(null()) };
-    let mut comma = c"".as_ptr();
     iothread.holders().lock(|holders| {
         holders.visit(|name, count| {
-            let text = if count == NonZeroU32::MIN { c"%s'%s'" } else { c"%s'%s' (%u times)" };
+            let text = if count == NonZeroU32::MIN { c", '%s'" } else { c", '%s' (%u times)" };
             // SAFETY: list is glib's, the rest are C strings; a name on record is
             // UTF-8.
             unsafe {
                 let name = glib::g_strescape(name.as_ptr(), BEYOND_ASCII.as_ptr().cast());
-                glib::g_string_append_printf(list, text.as_ptr(), comma, name, count.get());
+                glib::g_string_append_printf(list, text.as_ptr(), name, count.get());
             }
-            comma = c", ".as_ptr();
         });
     });
-    // SAFETY: list is glib's.
+    // SAFETY: list is glib's, and begins with a comma if it is not empty.
     unsafe {
         if (*list).len == 0 {
             c"(nobody)".as_ptr()
         } else {
-            (*list).str
+            (*list).str.add(c", ".count_bytes())
         }
     }
 }

@@ -63,6 +63,8 @@ pub unsafe fn let_go(iothread: *mut IOThread, holder: *const c_char, call: &'sta
 /// # Safety
 ///
 /// As for [`hold`].
+// Inlined: what the callers have at hand needs no way back to them.
+#[inline(always)]
 unsafe fn valid<'a>(
     iothread: *mut IOThread,
     holder: *const c_char,
@@ -70,6 +72,20 @@ unsafe fn valid<'a>(
 ) -> (&'a IOThread, Name<'a>) {
     // SAFETY: the caller's word. An IOThread has cells and atomics for all that
     // others write.
+    unsafe {
+        validate(iothread, holder, call);
+        (&*iothread, Name::from_ptr(holder))
+    }
+}
+
+/// Aborts on what no caller may pass.
+///
+/// # Safety
+///
+/// As for [`hold`].
+#[inline(never)]
+unsafe fn validate(iothread: *mut IOThread, holder: *const c_char, call: *const c_char) {
+    // SAFETY: the caller's word.
     unsafe {
         let what = if iothread.is_null() {
             c"no IOThread was given"
@@ -80,7 +96,7 @@ unsafe fn valid<'a>(
         } else if !is_utf8(holder) {
             c"the name is not UTF-8"
         } else {
-            return (&*iothread, Name::from_ptr(holder));
+            return;
         };
         misuse(iothread, holder, call, what)
     }

@@ -7,7 +7,6 @@ use core::cell::Cell;
 use core::ffi::{c_char, CStr};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
-use core::ptr::null_mut;
 
 use glib_sys as glib;
 
@@ -85,9 +84,9 @@ impl Store for Records {
                 self.by_name = glib::g_hash_table_new_full(hash, equal, free, free);
             }
             let name = glib::g_strdup(name.as_ptr()).cast();
-            let record: *mut Record = glib::g_malloc(size_of::<Record>()).cast();
-            let link = glib::GList { data: name, next: null_mut(), prev: null_mut() };
-            record.write(Record { link, count: Cell::new(NonZeroU32::MIN) });
+            let record: *mut Record = glib::g_malloc0(size_of::<Record>()).cast();
+            (*record).link.data = name;
+            (&raw mut (*record).count).write(Cell::new(NonZeroU32::MIN));
             glib::g_queue_push_tail_link(&mut self.in_order, record.cast());
             glib::g_hash_table_insert(self.by_name, name, record.cast());
         }

@@ -4,7 +4,7 @@
 //!
 //! Main thread, under the BQL where there is one.
 
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::c_char;
 use core::ptr::null_mut;
 
 use glib_sys as glib;
@@ -39,41 +39,32 @@ pub fn describe_internal() -> *mut qemu::IOThreadInfoList {
 
 /// # Safety
 ///
-/// `root` is a live object.
+/// `root` is a live object whose children stay the same meanwhile.
 unsafe fn describe_below(root: *mut qemu::Object) -> *mut qemu::IOThreadInfoList {
     let mut head: *mut qemu::IOThreadInfoList = null_mut();
     let mut tail: *mut *mut qemu::IOThreadInfoList = &mut head;
-    // SAFETY: the caller's word; add_one() gets what it asks for.
-    unsafe { qemu::object_child_foreach(root, Some(add_one), (&raw mut tail).cast()) };
-    head
-}
-
-/// Appends the description of `object` if that is an IOThread.
-///
-/// # Safety
-///
-/// `opaque` points to the pointer that the next link goes to.
-unsafe extern "C" fn add_one(object: *mut qemu::Object, opaque: *mut c_void) -> c_int {
     // SAFETY: the caller's word; invariant of IOThread. QAPI's types are freed by
     // g_free(), member for member.
     unsafe {
-        let iothread: *mut IOThread =
-            qemu::object_dynamic_cast(object, TYPE_IOTHREAD.as_ptr()).cast();
-        if iothread.is_null() {
-            return 0;
-        }
-        let info: *mut qemu::IOThreadInfo = glib::g_malloc0(size_of::<qemu::IOThreadInfo>()).cast();
-        describe(&*iothread, info);
-        (*info).id = copy_id(iothread);
+        object::each_child(root, |id, child| {
+            let iothread: *mut IOThread =
+                qemu::object_dynamic_cast(child, TYPE_IOTHREAD.as_ptr()).cast();
+            if iothread.is_null() {
+                return;
+            }
+            let info: *mut qemu::IOThreadInfo =
+                glib::g_malloc0(size_of::<qemu::IOThreadInfo>()).cast();
+            describe(&*iothread, info);
+            (*info).id = glib::g_strdup(id);
 
-        let link: *mut qemu::IOThreadInfoList =
-            glib::g_malloc0(size_of::<qemu::IOThreadInfoList>()).cast();
-        (*link).value = info;
-        let tail: *mut *mut *mut qemu::IOThreadInfoList = opaque.cast();
-        **tail = link;
-        *tail = &raw mut (*link).next;
+            let link: *mut qemu::IOThreadInfoList =
+                glib::g_malloc0(size_of::<qemu::IOThreadInfoList>()).cast();
+            (*link).value = info;
+            *tail = link;
+            tail = &raw mut (*link).next;
+        });
     }
-    0
+    head
 }
 
 /// # Safety

@@ -171,7 +171,9 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
     });
     gates::quick(ctx, tip, report);
     report.pass("the example in QEMU's schema", || example::check(tip));
-    report.pass("query-iothreads with thousands of holders", || query::check(&tip.build));
+    report.pass("query-iothreads with thousands of IOThreads and of holders", || {
+        query::check(&tip.build)
+    });
     let mut left_out = Vec::new();
     report.pass("tests of the IOThread at the tip", || {
         let results = own_tests(ctx, tip)?;

@@ -87,8 +87,8 @@ pub unsafe extern "C" fn iothread_ref(iothread: *mut IOThread, holder: *const c_
 /// Let an IOThread go that was held as @holder.
 ///
 /// Any thread, with or without the BQL, but the main thread if the IOThread
-/// was unparented and this may be the last reference: its thread is joined
-/// then.
+/// may have lost its parent by then and this may be the last reference: its
+/// thread is joined then.
 #[no_mangle]
 pub unsafe extern "C" fn iothread_unref(iothread: *mut IOThread, holder: *const c_char) {
     // SAFETY: the C caller's word.

@@ -37,7 +37,8 @@ pub unsafe fn hold(iothread: *mut IOThread, holder: *const c_char, call: &'stati
 ///
 /// # Safety
 ///
-/// As for [`hold`]; in the main thread if nobody else has a reference.
+/// As for [`hold`]; in the main thread if nobody else may have a reference by the
+/// time that the record's is dropped.
 pub unsafe fn let_go(iothread: *mut IOThread, holder: *const c_char, call: &'static CStr) {
     let call = call.as_ptr();
     // SAFETY: the caller's word; the record that goes owned a reference.

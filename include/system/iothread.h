@@ -93,8 +93,8 @@ void iothread_ref(IOThread *iothread, const char *holder);
  * Let an IOThread go that was held as @holder.
  *
  * Any thread, with or without the BQL, but the main thread if the IOThread
- * was unparented and this may be the last reference: its thread is joined
- * then.
+ * may have lost its parent by then and this may be the last reference: its
+ * thread is joined then.
  */
 void iothread_unref(IOThread *iothread, const char *holder);
 

@@ -9,7 +9,7 @@
 
 extern const TypeInfo qemu_iothread_type_info;
 
-/* type_init() runs this before main(), with all other types of QEMU's. */
+/* type_init() enrols this before main(); QEMU runs it with all other types. */
 static void qemu_iothread_register_type(void)
 {
     type_register_static(&qemu_iothread_type_info);

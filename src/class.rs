@@ -80,7 +80,7 @@ impl IOThread {
     }
 }
 
-/// The class, as the C glue hands it to QOM before `main`.
+/// The class, as the C glue hands it to QOM when that takes in all types.
 #[no_mangle]
 pub static qemu_iothread_type_info: TypeInfo = TypeInfo(qemu::TypeInfo {
     name: TYPE_IOTHREAD.as_ptr(),

@@ -2,8 +2,8 @@
 //! The thread of an IOThread: start, event loop, stop.
 //!
 //! Threads: the main thread starts, stops and disposes (under the BQL where
-//! there is one); [`run`] and [`quit`] run in the IOThread. Nothing here takes a
-//! lock.
+//! there is one), or another in its place while nobody else does; [`run`] and
+//! [`quit`] run in the IOThread. Nothing here takes a lock.
 
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int, c_void, CStr};

@@ -85,8 +85,8 @@ impl Phase {
 /// The phase of an IOThread as its own thread and all others see it.
 ///
 /// At any time one thread alone may move it on: the IOThread's own for
-/// `ThreadUp` and `Quit`, which its creator and its stopper wait for, and the
-/// main thread for the rest. So no transition races with another.
+/// `ThreadUp` and `Quit`, and for the rest whoever completes or stops it, one at a
+/// time, who waits for these. So no transition races with another.
 #[derive(Debug)]
 pub struct PhaseCell(AtomicU8);
 
@@ -182,6 +182,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(debug_assertions)]
     #[should_panic(expected = "Quit")]
     fn a_trigger_out_of_its_phase_is_found_by_tests() {
         PhaseCell::new().advance(Trigger::Quit);

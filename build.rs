@@ -2,8 +2,8 @@
 //! Takes QEMU's declarations from the configured QEMU build that is at hand.
 //!
 //! Which build: the environment's `QEMU_BUILD_DIR`, which QEMU's own build sets,
-//! else `target/qemu/current`, which `cargo xtask build` leaves. Without one only
-//! the model is built, for which a warning is given.
+//! else the one that the file `target/qemu/current` names, which `cargo xtask build`
+//! leaves. Without one only the model is built, for which a warning is given.
 
 use std::env;
 use std::error::Error;
@@ -106,9 +106,12 @@ fn qemu_build(root: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
         .into());
     }
     let current = root.join("target/qemu/current");
-    println!("cargo::rerun-if-changed={}", current.join("config-host.h").display());
-    let there = current.join("compile_commands.json").exists();
-    Ok(if there { Some(current.canonicalize()?) } else { None })
+    println!("cargo::rerun-if-changed={}", current.display());
+    let Ok(named) = fs::read_to_string(current) else { return Ok(None) };
+    let build = PathBuf::from(named.trim_end());
+    let commands = build.join("compile_commands.json");
+    println!("cargo::rerun-if-changed={}", commands.display());
+    Ok(commands.exists().then_some(build))
 }
 
 /// The flags that find QEMU's headers, absolute, as the C compiler gets them for

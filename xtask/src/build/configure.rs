@@ -55,7 +55,7 @@ pub fn ensure(
     Step::new(
         format!("configure QEMU {label}{}", flavor.suffix()),
         log_name,
-        environment(ctx, configure),
+        flavor.sanitized(environment(ctx, configure)),
     )
     .run(ctx)?;
     fs::write(&stamp, wanted).context("cannot mark the build as configured")

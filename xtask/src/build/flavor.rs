@@ -2,6 +2,7 @@
 //! The ways to configure QEMU, as a table.
 
 use clap::ValueEnum;
+use duct::Expression;
 
 /// How QEMU is configured and compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,6 +95,15 @@ impl Flavor {
             Flavor::Asan => Some("__asan_init"),
             Flavor::Tsan => Some("__tsan_init"),
             _ => None,
+        }
+    }
+
+    /// Lets the one stable rustc that is there take the sanitizers' flags for the library, and for
+    /// it only.
+    pub fn sanitized(self, expression: Expression) -> Expression {
+        match self.sanitizer() {
+            Some(_) => expression.env("RUSTC_BOOTSTRAP", "qemu_iothread"),
+            None => expression,
         }
     }
 

@@ -7,7 +7,6 @@ pub mod flavor;
 pub mod library;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -80,7 +79,7 @@ pub fn in_worktree(
     let done = Step::new(
         title,
         format!("build-{}{}", label.replace(' ', "-"), flavor.suffix()),
-        sanitized(ninja(ctx, &build, &words), flavor),
+        flavor.sanitized(ninja(ctx, &build, &words)),
     )
     .counted()
     .run(ctx)?;
@@ -140,20 +139,16 @@ pub fn environment(ctx: &Ctx, expression: Expression) -> Expression {
         .env_remove("DESTDIR")
 }
 
-/// Lets the one stable rustc that is there take the sanitizers' flags for the library, and for it only.
-fn sanitized(expression: Expression, flavor: Flavor) -> Expression {
-    match flavor.sanitizer() {
-        Some(_) => expression.env("RUSTC_BOOTSTRAP", "qemu_iothread"),
-        None => expression,
-    }
-}
-
-/// `target/qemu/current` names the last good build: the library's own tests find QEMU's headers there.
+/// `target/qemu/current` names the last good build: the library's own tests find QEMU's headers
+/// there. A file, and written only when it changes: cargo looks at its time.
 fn point_current_at(ctx: &Ctx, build: &Path) -> Result<()> {
-    let link = ctx.qemu_dir().join("current");
+    let file = ctx.qemu_dir().join("current");
+    let named = format!("{}\n", build.display());
+    if fs::read_to_string(&file).is_ok_and(|had| had == named) {
+        return Ok(());
+    }
     let new = ctx.qemu_dir().join(".current");
-    let _ = fs::remove_file(&new);
-    symlink(build, &new)
-        .and_then(|()| fs::rename(&new, &link))
-        .with_context(|| format!("cannot set {}", link.display()))
+    fs::write(&new, named)
+        .and_then(|()| fs::rename(&new, &file))
+        .with_context(|| format!("cannot write {}", file.display()))
 }

@@ -26,9 +26,9 @@ RUST_CPUS = {
 # The oldest and the newest QEMU that the library was built and tested with.
 QEMU_VERSIONS = ((10, 0), (10, 2))
 
-# Where clang-sys looks for libclang, beside LIBCLANG_PATH and llvm-config.
+# Where clang-sys looks for libclang, beside what the environment and llvm-config name.
 LIBCLANG_DIRS = (
-    '/usr/lib/llvm-*/lib', '/usr/lib/llvm*/lib*', '/usr/lib*', '/usr/lib/*-linux-gnu*',
+    '/usr/lib/llvm-*/lib', '/usr/lib*/llvm*/lib*', '/usr/lib*', '/usr/lib*/*', '/usr/lib*/*/*',
     '/usr/local/lib*', '/usr/local/llvm*/lib*',
 )
 LIBCLANG_NAMES = ('libclang.so', 'libclang-*.so', 'libclang.so.*', 'libclang-*.so.*')
@@ -60,17 +60,18 @@ def numbers(version):
     return tuple(int(n) for n in re.findall(r'\d+', version))
 
 
-def check_rustc(args):
+def check_version(args, name):
+    """The version of rustc or of cargo, which may come from two places."""
     manifest = (args.crate / 'Cargo.toml').read_text(encoding='utf-8')
     oldest = re.search(r'^rust-version = "([\d.]+)"', manifest, re.M).group(1)
-    rustc = tool('rustc')
-    words = output_of(rustc, '--version').split()
-    if words[:1] != ['rustc']:
-        raise Missing(f'{rustc} is no rustc: asked for its version it says '
-                      f'"{" ".join(words)[:60]}". Set RUSTC to one.')
+    path = tool(name)
+    words = output_of(path, '--version').split()
+    if words[:1] != [name]:
+        raise Missing(f'{path} is no {name}: asked for its version it says '
+                      f'"{" ".join(words)[:60]}". Set {name.upper()} to one.')
     version = words[1]
     if numbers(version) < numbers(oldest):
-        raise Missing(f'rustc {version} is too old: qemu-iothread needs {oldest} or newer. '
+        raise Missing(f'{name} {version} is too old: qemu-iothread needs {oldest} or newer. '
                       'Install a newer Rust, or set RUSTC and CARGO to one.')
     return version
 
@@ -81,9 +82,10 @@ def libclang_dirs():
     if named:
         return [named]
     llvm_config = os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')
-    if shutil.which(llvm_config):
-        return [output_of(llvm_config, '--libdir').strip(), *LIBCLANG_DIRS]
-    return LIBCLANG_DIRS
+    told = [output_of(llvm_config, '--libdir').strip()] if shutil.which(llvm_config) else []
+    for name in ('LD_LIBRARY_PATH', 'LIBRARY_PATH'):
+        told += [folder for folder in os.environ.get(name, '').split(':') if folder]
+    return [*told, *LIBCLANG_DIRS]
 
 
 def libclang():
@@ -96,7 +98,7 @@ def libclang():
             found = [path for path in glob.glob(os.path.join(folder, name))
                      if '-cpp.' not in os.path.basename(path)]
             if found:
-                return sorted(found)[-1]
+                return max(found, key=numbers)
     raise Missing('libclang was not found, which bindgen reads QEMU\'s headers with. Install it '
                   '(Debian: libclang-dev; Fedora: clang-devel), or set LIBCLANG_PATH to its '
                   'folder.')
@@ -167,14 +169,15 @@ def fetch(args):
 def check(args):
     check_host(args)
     check_qemu(args)
-    cargo = tool('cargo')
-    version = check_rustc(args)
+    check_version(args, 'cargo')
+    version = check_version(args, 'rustc')
     clang = libclang()
     args.target = rust_target(args)
     fetch(args)
-    print(f'qemu-iothread: rustc {version} for {args.target}, libclang {clang}')
+    print(f'qemu-iothread: rustc {version} for {args.target}, libclang {clang}{watched(args)}')
     # What was checked is what builds, whatever the environment is by then.
-    print(f'CARGO={cargo}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}', sep='\n')
+    print(f'CARGO={tool("cargo")}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}',
+          f'RUSTC_BOOTSTRAP={os.environ.get("RUSTC_BOOTSTRAP", "")}', sep='\n')
 
 
 def takes_unstable_flags():
@@ -184,16 +187,41 @@ def takes_unstable_flags():
             or 'nightly' in output_of(tool('rustc'), '--version'))
 
 
+def wanted_sanitizers(args):
+    """Those of QEMU's build that rustc has, too."""
+    return [name for name in args.sanitizers.split(',') if name in ('address', 'thread')]
+
+
+def sanitizers(args):
+    """Those that watch the library."""
+    return wanted_sanitizers(args) if takes_unstable_flags() else []
+
+
+def watched(args):
+    if sanitizers(args):
+        return f', watched by sanitizers: {", ".join(sanitizers(args))}'
+    if wanted_sanitizers(args):
+        return (', not watched by sanitizers: that takes a nightly rustc, or '
+                'RUSTC_BOOTSTRAP=qemu_iothread in the environment')
+    return ''
+
+
+def rustc_takes(flag):
+    """Newer ones refuse what older ones do without, and older ones do not know it."""
+    command = [tool('rustc'), flag, '--print=cfg']
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def rustc_flags(args, object_path):
     # Calls through the PLT are shorter than through the GOT, and what gcc -fPIE
     # makes; the programs' own relro does not depend on it.
     flags = [f'--emit=obj={object_path}', '-Crelro-level=partial',
              f'--remap-path-prefix={args.crate}=qemu-iothread',
              f'--remap-path-prefix={args.target_dir}=cargo']
-    sanitizers = [s for s in args.sanitizers.split(',') if s in ('address', 'thread')]
-    if sanitizers and takes_unstable_flags():
-        flags += [f'-Zsanitizer={s}' for s in sanitizers]
-        flags.append('-Cunsafe-allow-abi-mismatch=sanitizer')
+    if sanitizers(args):
+        flags += [f'-Zsanitizer={name}' for name in sanitizers(args)]
+        # Rust's own core library has none.
+        flags += filter(rustc_takes, ['-Cunsafe-allow-abi-mismatch=sanitizer'])
         # memset() is watched as the C library's; older runtimes know no other way.
         flags.append('-Cllvm-args=-tsan-instrument-memintrinsics=0')
     return flags
@@ -216,8 +244,10 @@ def environment(args):
     # Set, though to nothing, it comes before all other flags for rustc, those in
     # the user's cargo configuration too: the object's symbols depend on none.
     env['CARGO_ENCODED_RUSTFLAGS'] = ''
-    # glib-sys looks whether glib is there; nothing is linked by what it finds.
-    env['PKG_CONFIG_ALLOW_CROSS'] = '1'
+    # Nothing is linked by what glib-sys would find, and Meson has found glib.
+    for name in ('glib', 'gobject'):
+        env[f'SYSTEM_DEPS_{name.upper()}_2_0_NO_PKG_CONFIG'] = '1'
+        env[f'SYSTEM_DEPS_{name.upper()}_2_0_LIB'] = f'{name}-2.0'
     env['QEMU_BUILD_DIR'] = str(args.qemu_build)
     env['QEMU_IOTHREAD_MESON'] = '1'
     env['CARGO_PROFILE_EMBED_DEBUG'] = args.debug_info
@@ -252,8 +282,8 @@ def build(args):
     args.target_dir.mkdir(parents=True, exist_ok=True)
     # Cargo does not write again what it takes for fresh, so each set of options
     # has an object of its own.
-    options = '-'.join([args.debug_info, args.optimization, *args.sanitizers.split(',')])
-    object_path = args.target_dir / f'{options.strip("-")}.o'
+    options = '-'.join([args.debug_info, args.optimization, *sanitizers(args)])
+    object_path = args.target_dir / f'{options}.o'
     run_cargo(cargo_command(args, object_path), args)
     if not object_path.exists():
         run_cargo([tool('cargo'), 'clean', '--quiet', '--package=qemu-iothread', *place(args)],

@@ -13,7 +13,7 @@ use super::machine::offline;
 use super::sandbox::{Ended, run};
 use crate::build::Built;
 use crate::build::library::Recipe;
-use crate::cmd::succeeds;
+use crate::cmd::{read, succeeds};
 use crate::ctx::Ctx;
 use crate::lock;
 use crate::setup;
@@ -35,6 +35,7 @@ const SERVED: &[(&str, &str)] = &[
     ("--pointer-size", "8"),
     ("--qemu-version", "10.2.2"),
     ("--cfi", "false"),
+    ("--sanitizers", ""),
 ];
 
 /// The check that the subproject's meson.build makes, for a host with one thing changed.
@@ -67,17 +68,37 @@ pub fn host(ctx: &Ctx) -> Result<()> {
 
 pub fn tools(ctx: &Ctx) -> Result<()> {
     let dir = tempfile::tempdir().context("cannot make a directory")?;
-    let old = dir.path().join("rustc");
-    fs::write(&old, "#!/bin/sh\necho 'rustc 1.60.0 (7737e0b5c 2022-04-04)'\n")?;
-    fs::set_permissions(&old, fs::Permissions::from_mode(0o755))?;
-    let with_old = check(ctx, None).env("RUSTC", &old);
-    one_message(&run(&with_old)?, &["1.60.0", "too old", "Install a newer Rust"])?;
+    for (variable, name) in [("RUSTC", "rustc"), ("CARGO", "cargo")] {
+        let old = dir.path().join(name);
+        fs::write(&old, format!("#!/bin/sh\necho '{name} 1.60.0 (7737e0b5c 2022-04-04)'\n"))?;
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o755))?;
+        let with_old = check(ctx, None).env(variable, &old);
+        let says = format!("{name} 1.60.0 is too old");
+        one_message(&run(&with_old)?, &[&says, "Install a newer Rust"])?;
+    }
     // Another library, which Debian's clang-format brings, is none.
     fs::write(dir.path().join("libclang-cpp.so.14"), "")?;
     let without = check(ctx, None)
         .env("LIBCLANG_PATH", dir.path())
         .env("LLVM_CONFIG_PATH", dir.path().join("llvm-config"));
     one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])
+}
+
+/// A sanitizer that rustc does not take is no error, but it is told.
+pub fn sanitizers(ctx: &Ctx) -> Result<()> {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let stable = !read(&cmd!(rustc, "--version"))?.contains("nightly");
+    let lacking = "not watched by sanitizers: that takes a nightly rustc, or RUSTC_BOOTSTRAP=";
+    let watched = ", watched by sanitizers: address\n";
+    for (bootstrap, phrase) in
+        [("", if stable { lacking } else { watched }), ("qemu_iothread", watched)]
+    {
+        let check = check(ctx, Some(("--sanitizers", "address,undefined")));
+        let ended = run(&check.env("RUSTC_BOOTSTRAP", bootstrap))?;
+        ensure!(ended.code == Some(0), "refused:\n{}", ended.text);
+        ended.says(&[phrase, &format!("\nRUSTC_BOOTSTRAP={bootstrap}\n")])?;
+    }
+    Ok(())
 }
 
 pub fn no_crates(ctx: &Ctx) -> Result<()> {

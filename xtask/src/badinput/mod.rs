@@ -19,7 +19,8 @@ pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.check("bad input: not root", || machine::not_root(ctx));
     report.check("bad input: disk full", || machine::disk_full(ctx));
     report.pass("bad input: a host that is not served", || configure::host(ctx));
-    report.pass("bad input: rustc too old, no libclang", || configure::tools(ctx));
+    report.pass("bad input: rustc or cargo too old, no libclang", || configure::tools(ctx));
+    report.pass("bad input: a sanitizer that rustc does not take", || configure::sanitizers(ctx));
     report.pass("bad input: no crates and no network", || configure::no_crates(ctx));
     report.pass("bad input: headers that lack what is called", || configure::headers(ctx, tip));
     report.pass("bad input: no cargo", || configure::no_cargo(ctx, tip));

@@ -11,9 +11,9 @@ use duct::{Expression, cmd};
 
 use super::Level;
 use crate::build::Built;
-use crate::cmd::Step;
+use crate::cmd::{Step, succeeds};
 use crate::ctx::Ctx;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 
 pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report) {
     let (root, tool) = (&ctx.root, &ctx.root.join("xtask"));
@@ -41,7 +41,12 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
         lint_and_test("library", root, library, Some(&tip.build));
     }
     match without_qemu(root) {
-        Ok(dir) => lint_and_test("model alone", dir.path(), &ctx.target.join("model"), None),
+        Ok(dir) => {
+            lint_and_test("model alone", dir.path(), &ctx.target.join("model"), None);
+            if level > Level::Quick {
+                report.check("model alone: Miri", || under_miri(ctx, dir.path()));
+            }
+        }
         Err(error) => report.pass("the model alone", || Err(error)),
     }
     if level > Level::Quick {
@@ -55,6 +60,25 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
     }
 }
 
+/// The model's tests where undefined behaviour is seen, if a toolchain at hand can do that.
+fn under_miri(ctx: &Ctx, dir: &Path) -> Result<Outcome> {
+    let there = |miri: &&&[&str]| {
+        succeeds(&cmd(miri[0], [&miri[1..], &["--version"]].concat()).env_remove("CARGO"))
+    };
+    let Some(miri) = MIRI.iter().find(there) else {
+        let reason = "no toolchain here has Miri: rustup toolchain install nightly -c miri";
+        return Ok(Outcome::Skipped(reason.into()));
+    };
+    let words = [&miri[1..], &["test", "--locked", "--lib", "--test", "holders_model"]].concat();
+    let command = cmd(miri[0], words)
+        .dir(dir)
+        .env_remove("QEMU_BUILD_DIR")
+        .env("CARGO_TARGET_DIR", ctx.target.join("miri"));
+    run(ctx, "Miri", command)?;
+    Ok(Outcome::Passed)
+}
+
+const MIRI: &[&[&str]] = &[&["cargo", "miri"], &["rustup", "run", "nightly", "cargo", "miri"]];
 const LINT: &[&str] = &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"];
 const TEST: &[&str] = &["test", "--locked"];
 

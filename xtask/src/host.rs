@@ -1,66 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! On what it was measured: without that, numbers mean nothing.
+//! When, of what and on what something was tested or measured: without that, results mean nothing.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 use duct::cmd;
 use serde::Serialize;
 
-use super::lab::{Lab, load};
 use crate::cmd::read;
 use crate::git::Git;
 
 #[derive(Debug, Serialize)]
 pub struct Host {
     pub date: String,
+    /// Of this project; `+` if files were changed since.
+    pub commit: String,
     pub host: String,
     pub cpu: String,
     pub cpus: usize,
     pub kernel: String,
-    /// Of the library; `+` if files were changed since.
-    pub commit: String,
-    pub qemu: String,
-    pub rustc: String,
-    pub gcc: String,
-    pub valgrind: String,
-    pub fio: String,
+    /// How many threads wanted to run during the minute before.
     pub load: f64,
 }
 
 impl Host {
-    pub fn of(lab: &Lab) -> Result<Host> {
-        let proc = |name: &str| {
-            let text = fs::read_to_string(format!("/proc/{name}"));
-            text.with_context(|| format!("cannot read /proc/{name}"))
-        };
-        let git = Git::at(&lab.ctx.root);
-        let changed = if git.local_changes()?.is_empty() { "" } else { "+" };
+    /// This machine now, with the project at `root`.
+    pub fn now(root: &Path) -> Result<Host> {
         Ok(Host {
             date: read(&cmd!("date", "-u", "+%Y-%m-%dT%H:%M:%SZ"))?,
+            commit: commit(root).unwrap_or_else(|_| "not in git".into()),
             host: proc("sys/kernel/hostname")?.trim().into(),
             cpu: model(&proc("cpuinfo")?),
             cpus: available_parallelism()?.get(),
             kernel: proc("sys/kernel/osrelease")?.trim().into(),
-            commit: format!("{}{changed}", git.read(["rev-parse", "--short", "HEAD"])?),
-            qemu: first_line(&read(&cmd!(lab.base.join("qemu-img"), "--version"))?),
-            rustc: first_line(&read(&cmd!("rustc", "--version"))?),
-            gcc: first_line(&read(&cmd!("gcc", "--version"))?),
-            valgrind: first_line(&read(&cmd!("valgrind", "--version"))?),
-            fio: first_line(&read(&cmd!("fio", "--version"))?),
             load: load()?,
         })
     }
 }
 
+impl Display for Host {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let Host { date, commit, cpu, cpus, kernel, load, .. } = self;
+        write!(f, "{date}, commit {commit}, {cpus} x {cpu}, Linux {kernel}, load {load}")
+    }
+}
+
+/// How many threads wanted to run during the last minute.
+pub fn load() -> Result<f64> {
+    let text = proc("loadavg")?;
+    text.split(' ').next().and_then(|first| first.parse().ok()).context("/proc/loadavg is odd")
+}
+
+fn commit(root: &Path) -> Result<String> {
+    let git = Git::at(root);
+    let changed = if git.local_changes()?.is_empty() { "" } else { "+" };
+    Ok(format!("{}{changed}", git.read(["rev-parse", "--short", "HEAD"])?))
+}
+
+fn proc(name: &str) -> Result<String> {
+    fs::read_to_string(format!("/proc/{name}")).with_context(|| format!("cannot read /proc/{name}"))
+}
+
 fn model(cpuinfo: &str) -> String {
     let line = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
     line.map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':'])).to_string()
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod flags;
 mod gates;
 mod git;
 mod header;
+mod host;
 mod interrupt;
 mod lock;
 mod patches;

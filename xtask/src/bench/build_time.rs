@@ -15,12 +15,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use duct::cmd;
 
-use super::lab::{Lab, load};
+use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Row};
 use crate::build::flavor::PROGRAMS;
 use crate::build::library::Recipe;
 use crate::build::{environment, ninja};
 use crate::cmd::read;
+use crate::host::load;
 use crate::series::Series;
 use crate::version::Point;
 use crate::worktree;

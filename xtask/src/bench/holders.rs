@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::callgrind::Repeated;
 use super::harness::{Side, link};
-use super::lab::{Lab, load};
+use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Rival, Row};
+use crate::host::load;
 
 const COUNTED: Repeated = Repeated { few: 100, many: 600 };
 /// Names with other records beside them, and which of all is taken once more and dropped.

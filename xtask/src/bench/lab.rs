@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What every row measures with: the two builds and a place for what is thrown away.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -69,10 +68,4 @@ pub fn interleave(
         b.push(ours()?);
     }
     Ok((a, b))
-}
-
-/// How many threads wanted to run during the last minute.
-pub fn load() -> Result<f64> {
-    let text = fs::read_to_string("/proc/loadavg").context("cannot read the machine's load")?;
-    text.split(' ').next().and_then(|first| first.parse().ok()).context("/proc/loadavg is odd")
 }

@@ -8,9 +8,10 @@ use duct::cmd;
 
 use super::callgrind::Repeated;
 use super::harness::{Side, link};
-use super::lab::{Lab, interleave, load};
+use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
+use crate::host::load;
 
 const GOAL: Goal = Goal::RatioAtMost(1.02);
 const COUNTED: Repeated = Repeated { few: 50, many: 550 };

@@ -6,7 +6,6 @@ mod callgrind;
 mod daemon;
 mod harness;
 mod holders;
-mod host;
 mod lab;
 mod lifecycle;
 mod nbd;
@@ -16,6 +15,7 @@ mod row;
 mod sample;
 mod table;
 mod text;
+mod tools;
 mod wakeup;
 
 use std::fs;
@@ -25,10 +25,11 @@ use serde::Serialize;
 
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::host::Host;
 use crate::setup;
-use host::Host;
 use lab::Lab;
 use row::Row;
+use tools::Tools;
 
 /// What the measuring needs of Debian beyond a build.
 const PACKAGES: &[&str] = &["binutils", "fio", "valgrind"];
@@ -51,6 +52,8 @@ const BENCHES: &[(&str, Bench)] = &[
 struct Record<'a> {
     #[serde(flatten)]
     host: &'a Host,
+    #[serde(flatten)]
+    tools: &'a Tools,
     rows: &'a [Row],
 }
 
@@ -58,13 +61,13 @@ pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
     let chosen = choose(args.name.as_deref()).unwrap_or_else(|error| flags::wrong_usage(error));
     setup::extra(ctx, PACKAGES)?;
     let lab = Lab::new(ctx, args.builds.as_deref())?;
-    let host = Host::of(&lab)?;
+    let (host, tools) = (Host::now(&ctx.root)?, Tools::of(&lab)?);
     let mut rows = Vec::new();
     for (name, bench) in chosen {
         ctx.ui.say(format!("bench {name} ..."));
         rows.extend(bench(&lab).with_context(|| format!("bench {name}"))?);
     }
-    publish(ctx, args.name.as_deref(), &host, &rows)
+    publish(ctx, args.name.as_deref(), &Record { host: &host, tools: &tools, rows: &rows })
 }
 
 fn choose(name: Option<&str>) -> Result<Vec<(&'static str, Bench)>> {
@@ -80,15 +83,15 @@ fn choose(name: Option<&str>) -> Result<Vec<(&'static str, Bench)>> {
     Ok(chosen)
 }
 
-fn publish(ctx: &Ctx, name: Option<&str>, host: &Host, rows: &[Row]) -> Result<()> {
+fn publish(ctx: &Ctx, name: Option<&str>, record: &Record) -> Result<()> {
+    let &Record { host, tools, rows } = record;
     let dir = ctx.target.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let stem = name.unwrap_or("all");
     let json = dir.join(format!("{stem}.json"));
-    let text = serde_json::to_string_pretty(&Record { host, rows })?;
+    let text = serde_json::to_string_pretty(record)?;
     fs::write(&json, text).with_context(|| format!("cannot write {}", json.display()))?;
-    let Host { date, cpu, commit, qemu, load, .. } = host;
-    let title = format!("{date}, commit {commit}, {qemu}, {cpu}, load {load}");
+    let title = format!("{host}, {}", tools.qemu);
     println!("{title}\n\n{}\n", table::table(rows));
     println!("{}", ctx.show(&json));
     if rows.iter().any(|row| row.compared.is_some()) {

@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::callgrind::{Profile, Repeated};
 use super::daemon::Daemon;
-use super::lab::{Lab, interleave, load};
+use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
+use crate::host::load;
 
 const DEPTHS: [u32; 2] = [1, 32];
 const ROUNDS: usize = 7;

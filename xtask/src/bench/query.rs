@@ -10,9 +10,10 @@ use anyhow::{Context, Result, ensure};
 use duct::cmd;
 use serde_json::json;
 
-use super::lab::{Lab, load};
+use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Row};
 use crate::cmd::read;
+use crate::host::load;
 use crate::qemu::Bare;
 
 /// What a client is ready to wait, in seconds.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use duct::cmd;
 
-use super::lab::{Lab, load};
+use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
+use crate::host::load;
 
 const C_OBJECT: &str = "libblockdev.a.p/iothread.c.o";
 const OUR_OBJECTS: [&str; 3] = [

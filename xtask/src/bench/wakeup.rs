@@ -7,8 +7,9 @@ use anyhow::Result;
 
 use super::callgrind::Repeated;
 use super::harness::{Side, link};
-use super::lab::{Lab, interleave, load};
+use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
+use crate::host::load;
 
 const COUNTED: Repeated = Repeated { few: 1000, many: 6000 };
 const ROUNDS: usize = 5;

@@ -16,6 +16,7 @@ use comfy_table::{Table, presets};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::host::Host;
 use crate::interrupt;
 use crate::series::Series;
 use crate::setup;
@@ -122,7 +123,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let mut rows: Vec<Row> = walked?.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
-    println!("{}", table(&rows));
+    println!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
     let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
     match bad.first() {
         None => Ok(left_out),

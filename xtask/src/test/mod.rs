@@ -25,6 +25,7 @@ use crate::demo;
 use crate::dual::{self, Scope, Side};
 use crate::flags;
 use crate::gates;
+use crate::host::Host;
 use crate::patches;
 use crate::report::{Outcome, Report};
 use crate::series::Series;
@@ -92,6 +93,7 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     };
     let minutes = Duration::from_secs(60 * u64::from(args.within));
     let until = (level != Level::Full).then(|| Instant::now() + minutes);
+    println!("{}", Host::now(&ctx.root)?);
     let mut report = Report::new();
     if let Some(flavor) = args.flavor {
         flavors::check(ctx, flavor, &mut report);

@@ -51,8 +51,9 @@ def tool(name):
     path = shutil.which(os.environ.get(name.upper(), name))
     if not path:
         path = os.environ.get(name.upper(), name)
-        raise Missing(f'{path} was not found. Install Rust (Debian: cargo, rustc; Fedora: '
-                      f'cargo, rust; or rustup), or set {name.upper()} to its path.')
+        raise Missing(f'{path} was not found. Install Rust (Debian 13: cargo, rustc; Debian 12: '
+                      f'cargo-web, rustc-web; Fedora: cargo, rust; or rustup), or set '
+                      f'{name.upper()} to its path.')
     return os.path.abspath(path)
 
 
@@ -72,7 +73,8 @@ def check_version(args, name):
     version = words[1]
     if numbers(version) < numbers(oldest):
         raise Missing(f'{name} {version} is too old: qemu-iothread needs {oldest} or newer. '
-                      'Install a newer Rust, or set RUSTC and CARGO to one.')
+                      'Install a newer Rust (Debian 12: cargo-web, rustc-web; or rustup), or set '
+                      'RUSTC and CARGO to one.')
     return version
 
 
@@ -90,7 +92,7 @@ def libclang_dirs():
 
 def libclang():
     dirs = libclang_dirs()
-    if os.path.isfile(dirs[0]):
+    if os.path.isfile(dirs[0]) and os.path.basename(dirs[0]).startswith('libclang'):
         return dirs[0]
     for folder in dirs:
         for name in LIBCLANG_NAMES:
@@ -99,6 +101,10 @@ def libclang():
                      if '-cpp.' not in os.path.basename(path)]
             if found:
                 return max(found, key=numbers)
+    named = os.environ.get('LIBCLANG_PATH')
+    if named:
+        raise Missing(f'LIBCLANG_PATH is {named}, where there is no libclang. Correct it, or unset '
+                      'it and install libclang (Debian: libclang-dev; Fedora: clang-devel).')
     raise Missing('libclang was not found, which bindgen reads QEMU\'s headers with. Install it '
                   '(Debian: libclang-dev; Fedora: clang-devel), or set LIBCLANG_PATH to its '
                   'folder.')
@@ -160,10 +166,17 @@ def fetch(args):
                   f'--target={args.target}',
                   f'--manifest-path={args.crate / "Cargo.toml"}', *source(args))
     except Missing as error:
-        why = str(error).splitlines()[-1].strip()
+        # What cargo calls the error, not what it supposes behind it.
+        lacks = re.search(r'no matching package.*', str(error))
+        why = (lacks.group() if lacks else str(error).splitlines()[-1]).strip().rstrip('.')
+        if source(args):
+            cure = (f'They are taken from {args.crate / "vendor"} alone: run `cargo vendor` again '
+                    'where there is a network, or remove that folder.')
+        else:
+            cure = (f'Connect to the network, or run `cargo vendor` in {args.crate} where there is '
+                    'one and bring the folder vendor along.')
         raise Missing('the crates that the library is built from cannot be had: '
-                      f'{why}. Connect to the network, or run `cargo vendor` in {args.crate} '
-                      'where there is one and bring the folder vendor along.') from error
+                      f'{why}. {cure}') from error
 
 
 def check(args):

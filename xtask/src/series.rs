@@ -191,6 +191,12 @@ fn misfit(patch: &Path, git_says: &str) -> anyhow::Error {
         })
         .collect();
     let place = if at.is_empty() { git_says.trim().to_string() } else { at.join("; ") };
+    if at.iter().any(|line| line.contains("iothread-test.c: already exists")) {
+        return anyhow::anyhow!(
+            "this QEMU tree has patches of the series already: build it as it is, or name one \
+             without them (--qemu 10.2 or 10.0 takes the released source)"
+        );
+    }
     anyhow::anyhow!(
         "patch {name} does not fit this QEMU tree: {place}\n\
          take back the tree's own changes to that file, or use the released source (--qemu 10.2 or 10.0)"

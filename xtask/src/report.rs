@@ -17,7 +17,7 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Report {
     passed: usize,
-    failed: Vec<String>,
+    failed: Vec<(String, String)>,
     skipped: Vec<(String, String)>,
 }
 
@@ -42,8 +42,9 @@ impl Report {
                 self.skipped.push((name.to_string(), reason));
             }
             Err(error) => {
-                println!("FAIL  {name} ({seconds:.1} s)\n{error:#}");
-                self.failed.push(name.to_string());
+                let error = format!("{error:#}");
+                println!("FAIL  {name} ({seconds:.1} s)\n{error}");
+                self.failed.push((name.to_string(), error));
             }
         }
     }
@@ -53,13 +54,13 @@ impl Report {
         self.check(name, || check().map(|()| Outcome::Passed));
     }
 
-    /// Names skips and failures once more, prints the summary line, fails if a check did.
+    /// Tells skips and failures once more, as the end may be all that is kept; prints the summary line, fails if a check did.
     pub fn finish(self) -> Result<()> {
         for (name, reason) in &self.skipped {
             println!("skipped: {name}: {reason}");
         }
-        for name in &self.failed {
-            println!("failed: {name}");
+        for (name, error) in &self.failed {
+            println!("failed: {name}: {error}");
         }
         println!(
             "{} passed, {} failed, {} skipped",

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use comfy_table::{Table, presets};
 
 use crate::build::{self, Built, Flavor};
@@ -41,6 +41,8 @@ struct Row {
     tally: Tally,
     /// Empty if all is well.
     wrong: String,
+    /// What that is, at length.
+    why: String,
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
@@ -124,18 +126,17 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
     println!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
-    let bad: Vec<_> = rows.iter().filter(|row| !row.wrong.is_empty()).collect();
-    match bad.first() {
-        None => Ok(left_out),
-        Some(row) => {
-            bail!(
-                "{} of {} commits are not well, the first is {}",
-                bad.len(),
-                rows.len(),
-                row.depth
-            )
-        }
-    }
+    let bad = rows.iter().filter(|row| !row.wrong.is_empty());
+    let why: Vec<_> =
+        bad.map(|row| format!("commit {}, {}: {}", row.depth, row.subject, row.why)).collect();
+    ensure!(
+        why.is_empty(),
+        "{} of {} commits are not well\n{}",
+        why.len(),
+        rows.len(),
+        why.join("\n")
+    );
+    Ok(left_out)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -167,7 +168,9 @@ impl Commit {
             .read(["log", "-1", "--format=%s"])
             .context("cannot read the commit's subject")?;
         let label = format!("{} {depth}", build::label(series));
+        let company = suite::in_company();
         let built = build::in_worktree(ctx, host, &worktree, &label, Flavor::Default);
+        drop(company);
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
@@ -183,18 +186,22 @@ impl Commit {
             build_seconds: None,
             tally: Tally::default(),
             wrong: String::new(),
+            why: String::new(),
         };
         match &self.built {
             Err(error) => {
                 interrupt::check()?;
-                ctx.ui.say(format!("{error:#}"));
                 row.wrong = "does not build".into();
+                row.why = format!("{error:#}");
+                ctx.ui.say(&row.why);
             }
             Ok(built) => {
                 row.build_seconds = Some(built.seconds);
                 let results = suite::run(ctx, built, &self.label, extent, plain)?;
                 row.tally = Tally::of(&results);
                 row.wrong = suites::failures(&results).join(" ");
+                row.why =
+                    suites::all_well(&results).err().map_or_else(String::new, |e| e.to_string());
             }
         }
         Ok(row)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
@@ -34,8 +34,13 @@ const OWN: &[(&str, &str)] = &[
 /// How often a test must pass that failed once.
 const REPEATS: usize = 3;
 
-/// Who is tried again alone waits here until the tests of the other commit have ended, too.
+/// Who is tried again alone waits here until nothing else is tested or built.
 static COMPANY: RwLock<()> = RwLock::new(());
+
+/// Held by what others may run beside.
+pub fn in_company() -> RwLockReadGuard<'static, ()> {
+    COMPANY.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How meson calls iotests, which are run by their own script.
 const IOTEST: &str = "io-";
@@ -197,7 +202,7 @@ struct Batch<R> {
 
 impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
     fn run(&self, ctx: &Ctx, build: &Path) -> Result<Vec<TestResult>> {
-        let _company = COMPANY.read().unwrap_or_else(PoisonError::into_inner);
+        let _company = in_company();
         let asked = Asked { build, title: &self.title, speed: self.speed, names: &self.names };
         (self.run)(ctx, &asked)
     }
@@ -213,18 +218,21 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
         for result in results.iter_mut().filter(|result| result.verdict == Verdict::Fail) {
             let name = &result.name;
             let again = format!("{} again, {name}", self.title);
-            let passes = |_| {
+            let failure = |_| {
                 let _alone = COMPANY.write().unwrap_or_else(PoisonError::into_inner);
                 let names = std::slice::from_ref(name);
                 let asked = Asked { build, title: &again, speed: self.speed, names };
                 let once = (self.run)(ctx, &asked)?;
-                Ok(once.iter().all(|result| result.verdict == Verdict::Pass))
+                Ok(once.into_iter().find(|result| result.verdict != Verdict::Pass))
             };
-            let passed: Vec<bool> = (0..REPEATS).map(passes).collect::<Result<_>>()?;
-            if passed.iter().all(|passed| *passed) {
-                ctx.ui
-                    .say(format!("unsteady: {name} failed once and passed {REPEATS} times alone"));
-                result.verdict = Verdict::Pass;
+            let again: Vec<_> = (0..REPEATS).map(failure).collect::<Result<_>>()?;
+            match again.into_iter().flatten().last() {
+                Some(failed) => result.words = failed.words,
+                None => {
+                    let times = format!("failed once and passed {REPEATS} times alone");
+                    ctx.ui.say(format!("unsteady: {name} {times}"));
+                    result.verdict = Verdict::Pass;
+                }
             }
         }
         Ok(results)

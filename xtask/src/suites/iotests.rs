@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use duct::cmd;
 use regex_lite::{Captures, Regex};
 
-use super::{Asked, TestResult, Verdict, processes};
+use super::{Asked, TestResult, Verdict, last_words, processes};
 use crate::ctx::Ctx;
 use crate::interrupt;
 
@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     let outcome = asked.step(ctx, check).run(ctx);
     interrupt::check()?;
     let log = fs::read_to_string(ctx.ui.log_path(&asked.log_name())).unwrap_or_default();
-    asked.settle(outcome, parse(&log, names)?)
+    asked.settle(ctx, outcome, parse(&log, names)?)
 }
 
 /// `ok qcow2 051`, `not ok qcow2 307`, `ok qcow2 118 # SKIP`: found wherever they stand. The
@@ -59,14 +59,33 @@ fn parse(log: &str, names: &[String]) -> Result<Vec<TestResult>> {
             (Some(_), None) => Verdict::Fail,
             (None, None) => Verdict::Pass,
         };
-        TestResult::new(&found[2], verdict)
+        let mut result = TestResult::new(&found[2], verdict);
+        if verdict == Verdict::Fail {
+            let rest = found.get(0).map_or("", |line| &log[line.end()..]);
+            result.words = last_words(&difference(rest));
+        }
+        result
     };
     Ok(Regex::new(&pattern)?.captures_iter(log).map(ending).collect())
+}
+
+/// What `check` prints after a line that tells of a failure.
+fn difference(rest: &str) -> String {
+    let another = |line: &&str| ["ok ", "not ok ", "# "].iter().any(|word| line.starts_with(word));
+    let lines: Vec<_> = rest.lines().skip(1).take_while(|line| !another(line)).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_tells_its_own_difference() {
+        let log = "# running qcow2 051\nnot ok qcow2 307\n--- 307.out\n-a\n+b\nok qcow2 051\n+c\n";
+        let words = parse(log, &["307".into(), "051".into()]).unwrap().remove(0).words;
+        assert_eq!(words, "\n  | --- 307.out\n  | -a\n  | +b");
+    }
 
     fn seen(log: &str) -> Vec<(String, Verdict)> {
         let names = ["051", "307", "iothreads-create", "iothreads"].map(String::from);

@@ -37,7 +37,13 @@ impl Logged {
             "SKIP" => Verdict::Skip,
             _ => Verdict::Fail,
         };
-        TestResult { name, verdict, left_out: left_out(&self.stdout) }
+        let words = match verdict {
+            Verdict::Fail => {
+                format!(": {}{}{}", self.result, last_words(&self.stdout), last_words(&self.stderr))
+            }
+            _ => String::new(),
+        };
+        TestResult { name, verdict, left_out: left_out(&self.stdout), words }
     }
 }
 
@@ -86,14 +92,7 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     let outcome = asked.step(ctx, meson).counted().run(ctx);
     interrupt::check()?;
     let logged = parse(&fs::read_to_string(&log).unwrap_or_default())?;
-    let results: Vec<TestResult> = logged.iter().map(Logged::result).collect();
-    for (test, ended) in logged.iter().zip(&results) {
-        if ended.verdict == Verdict::Fail && test.result != "INTERRUPT" {
-            let words = [last_words(&test.stdout), last_words(&test.stderr)].concat();
-            ctx.ui.say(format!("{}: {}; it ended with{words}", ended.name, test.result));
-        }
-    }
-    asked.settle(outcome, results)
+    asked.settle(ctx, outcome, logged.iter().map(Logged::result).collect())
 }
 
 fn parse(log: &str) -> Result<Vec<Logged>> {

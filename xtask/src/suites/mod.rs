@@ -49,9 +49,15 @@ impl Asked<'_> {
 
     /// What ran. A test that fails is a result, and so the runner may fail with it; that it fails
     /// without, or leaves tests out, is an error.
-    fn settle(&self, outcome: Result<Done>, results: Vec<TestResult>) -> Result<Vec<TestResult>> {
-        if failures(&results).is_empty() {
-            outcome?;
+    fn settle(
+        &self,
+        ctx: &Ctx,
+        outcome: Result<Done>,
+        results: Vec<TestResult>,
+    ) -> Result<Vec<TestResult>> {
+        match all_well(&results) {
+            Ok(()) => drop(outcome?),
+            Err(error) => ctx.ui.say(error.to_string()),
         }
         let (asked, ran) = (self.names.len(), results.len());
         ensure!(ran >= asked, "{}: {asked} tests asked for, {ran} ran", self.title);
@@ -73,11 +79,13 @@ pub struct TestResult {
     pub verdict: Verdict,
     /// What it says that it did not test, and why.
     pub left_out: Vec<(String, String)>,
+    /// The end of what it printed, if it failed.
+    pub words: String,
 }
 
 impl TestResult {
     pub fn new(name: impl Into<String>, verdict: Verdict) -> TestResult {
-        TestResult { name: name.into(), verdict, left_out: Vec::new() }
+        TestResult { name: name.into(), verdict, left_out: Vec::new(), words: String::new() }
     }
 }
 
@@ -106,10 +114,12 @@ pub fn failures(results: &[TestResult]) -> Vec<&str> {
     failed.map(|result| result.name.as_str()).collect()
 }
 
-/// An error that names the tests that failed, if any did.
+/// An error that names the tests that failed, with their last words, if any did.
 pub fn all_well(results: &[TestResult]) -> Result<()> {
-    let bad = failures(results);
-    ensure!(bad.is_empty(), "failed: {}", bad.join(" "));
+    let failed = results.iter().filter(|result| result.verdict == Verdict::Fail);
+    let bad: Vec<_> =
+        failed.map(|result| format!("{} failed{}", result.name, result.words)).collect();
+    ensure!(bad.is_empty(), "{}", bad.join("\n"));
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub fn seen() -> bool {
 /// Ends with code 130 if an interrupt is what made the last step fail.
 pub fn exit_if_interrupted() {
     if seen() {
-        eprintln!("interrupted; run the same command again to go on from here");
+        say!("interrupted; run the same command again to go on from here");
         exit(INTERRUPTED);
     }
 }

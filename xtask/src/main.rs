@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask`: every developer command of the project, one verb each.
 
+/// A line of results. Nobody need read on: `| head` is no error.
+macro_rules! out {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
+/// A line for the user beside the results, likewise.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
 mod badinput;
 mod bench;
 mod bisect;
@@ -49,7 +65,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     // Whatever went wrong then is the consequence.
     if outcome.is_err() && ctx.is_full() {
-        eprintln!("the disk is full: make room and run the same command again");
+        say!("the disk is full: make room and run the same command again");
     }
     outcome
 }
@@ -60,7 +76,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             interrupt::exit_if_interrupted();
-            eprintln!("error: {error:#}");
+            say!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

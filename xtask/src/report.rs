@@ -35,15 +35,15 @@ impl Report {
         match outcome {
             Ok(Outcome::Passed) => {
                 self.passed += 1;
-                println!("pass  {name} ({seconds:.1} s)");
+                out!("pass  {name} ({seconds:.1} s)");
             }
             Ok(Outcome::Skipped(reason)) => {
-                println!("skip  {name}: {reason}");
+                out!("skip  {name}: {reason}");
                 self.skipped.push((name.to_string(), reason));
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                println!("FAIL  {name} ({seconds:.1} s)\n{error}");
+                out!("FAIL  {name} ({seconds:.1} s)\n{error}");
                 self.failed.push((name.to_string(), error));
             }
         }
@@ -57,12 +57,12 @@ impl Report {
     /// Tells skips and failures once more, as the end may be all that is kept; prints the summary line, fails if a check did.
     pub fn finish(self) -> Result<()> {
         for (name, reason) in &self.skipped {
-            println!("skipped: {name}: {reason}");
+            out!("skipped: {name}: {reason}");
         }
         for (name, error) in &self.failed {
-            println!("failed: {name}: {error}");
+            out!("failed: {name}: {error}");
         }
-        println!(
+        out!(
             "{} passed, {} failed, {} skipped",
             self.passed,
             self.failed.len(),

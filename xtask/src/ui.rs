@@ -34,7 +34,7 @@ impl Ui {
 
     /// One line for the user.
     pub fn say(&self, text: impl AsRef<str>) {
-        self.bars.suspend(|| eprintln!("{}", text.as_ref()));
+        self.bars.suspend(|| say!("{}", text.as_ref()));
     }
 
     /// A step begins; the gauge ends it.
@@ -47,7 +47,7 @@ impl Ui {
             bar
         });
         if bar.is_none() {
-            eprintln!("{title} ... (log: {})", log.display());
+            say!("{title} ... (log: {})", log.display());
         }
         Gauge {
             title: title.to_string(),
@@ -90,7 +90,7 @@ impl Gauge {
                 bar.set_position(done);
             }
             None if self.due() => {
-                eprintln!("{} ... {done}/{total}{}", self.title, self.estimate(done, total));
+                say!("{} ... {done}/{total}{}", self.title, self.estimate(done, total));
             }
             None => (),
         }
@@ -118,7 +118,7 @@ impl Gauge {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{} {word} in {seconds:.1} s", self.title);
+        say!("{} {word} in {seconds:.1} s", self.title);
     }
 
     /// True once every `PLAIN_EVERY`.

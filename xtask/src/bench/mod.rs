@@ -92,12 +92,12 @@ fn publish(ctx: &Ctx, name: Option<&str>, record: &Record) -> Result<()> {
     let text = serde_json::to_string_pretty(record)?;
     fs::write(&json, text).with_context(|| format!("cannot write {}", json.display()))?;
     let title = format!("{host}, {}", tools.qemu);
-    println!("{title}\n\n{}\n", table::table(rows));
-    println!("{}", ctx.show(&json));
+    out!("{title}\n\n{}\n", table::table(rows));
+    out!("{}", ctx.show(&json));
     if rows.iter().any(|row| row.compared.is_some()) {
         let svg = dir.join(format!("{stem}.svg"));
         plot::write(&svg, &title, rows)?;
-        println!("{}", ctx.show(&svg));
+        out!("{}", ctx.show(&svg));
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> 
         }
         table.add_row([depth.to_string(), subject, outcome]);
     }
-    println!("{}\n\n{table}", crate::host::Host::now(&ctx.root)?);
+    out!("{}\n\n{table}", crate::host::Host::now(&ctx.root)?);
     ensure!(idle.is_empty(), "the tests of {} pass without what they came with", idle.join(", "));
     Ok(())
 }

@@ -125,7 +125,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let mut rows: Vec<Row> = walked?.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
-    println!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
+    out!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
     let bad = rows.iter().filter(|row| !row.wrong.is_empty());
     let why: Vec<_> =
         bad.map(|row| format!("commit {}, {}: {}", row.depth, row.subject, row.why)).collect();

@@ -52,7 +52,7 @@ pub fn first_bad(
     let text = fs::read_to_string(&log).with_context(|| format!("no {}", log.display()))?;
     let found = text.lines().find_map(|line| line.strip_suffix(" is the first bad commit"));
     let found = found.with_context(|| format!("git names no commit, see {}", log.display()))?;
-    println!("{}", git.read(["log", "-1", "--format=first bad commit: %H%n%s", found])?);
+    out!("{}", git.read(["log", "-1", "--format=first bad commit: %H%n%s", found])?);
     git.read(["log", "-1", "--format=%s", found])
 }
 

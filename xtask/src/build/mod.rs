@@ -39,7 +39,7 @@ pub struct Built {
 
 pub fn run(ctx: &Ctx, args: &flags::Build) -> Result<()> {
     let built = build(ctx, &ctx.tree, args.at, args.flavor)?;
-    println!("{}", built.build.display());
+    out!("{}", built.build.display());
     Ok(())
 }
 

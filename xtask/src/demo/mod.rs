@@ -80,17 +80,17 @@ fn show(ctx: &Ctx, built: &Built, at: Point) -> Result<()> {
     // The images are open: what Ctrl-C finds from here on leaves nothing behind.
     drop(dir);
 
-    println!("query-iothreads of QEMU at {at} (* serves the disk):");
-    println!("{}", table::of_threads(&threads, &evidence));
+    out!("query-iothreads of QEMU at {at} (* serves the disk):");
+    out!("{}", table::of_threads(&threads, &evidence));
     for (seen, image) in evidence.iter().zip(&images) {
         seen.judge()?;
         seen.checked.verify_image(seen.disk, image)?;
     }
-    println!("{}", table::of_disks(&evidence));
+    out!("{}", table::of_disks(&evidence));
     if let Some((scenes, seen)) = played {
         seen.judge()?;
-        println!("an IOThread from a pool, as its users come and go:");
-        println!("{}", table::of_scenes(&scenes));
+        out!("an IOThread from a pool, as its users come and go:");
+        out!("{}", table::of_scenes(&scenes));
     }
     Ok(())
 }

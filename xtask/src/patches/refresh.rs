@@ -47,7 +47,7 @@ pub fn refresh(ctx: &Ctx, branch: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     // The tree is that of the new commits, file by file: nothing is rebuilt.
     git.run(["reset", "--quiet", "--soft", &commit])?;
-    println!("{written} patches in {}", series::patch_dir(ctx, series.base.version).display());
+    out!("{written} patches in {}", series::patch_dir(ctx, series.base.version).display());
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub fn run(ctx: &Ctx, _args: &flags::Setup) -> Result<()> {
         let state = need.missing.as_deref().unwrap_or("ready");
         table.add_row([need.what.as_str(), state]);
     }
-    println!("{table}");
+    out!("{table}");
     if needs.iter().any(|need| need.missing.is_some()) {
         bail!("not everything is there; `cargo xtask setup` without --no-install gets it");
     }

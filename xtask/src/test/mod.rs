@@ -93,7 +93,7 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
     };
     let minutes = Duration::from_secs(60 * u64::from(args.within));
     let until = (level != Level::Full).then(|| Instant::now() + minutes);
-    println!("{}", Host::now(&ctx.root)?);
+    out!("{}", Host::now(&ctx.root)?);
     let mut report = Report::new();
     if let Some(flavor) = args.flavor {
         flavors::check(ctx, flavor, &mut report);

@@ -4,9 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use comfy_table::{Table, presets};
 
-use super::WORKTREES;
 use super::suite::{self, Extent};
-use crate::build::{self, Flavor};
+use super::{FLAVOR, WORKTREES};
+use crate::build;
 use crate::cmd::read;
 use crate::ctx::Ctx;
 use crate::git::Git;
@@ -67,7 +67,7 @@ fn transplanted(git: &Git, before: &str, commit: &str) -> Result<Option<String>>
 fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) -> Result<String> {
     let worktree = worktree::named(ctx, series, WORKTREES[0], commit, false)?;
     let label = format!("{} {depth} without its code", build::label(series));
-    let built = build::in_worktree(ctx, host, &worktree, &label, Flavor::Default);
+    let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
     interrupt::check()?;
     let Ok(built) = built else {
         return Ok("do not build".into());

@@ -28,6 +28,10 @@ use crate::worktree::{self, Worktree};
 /// of one wait a lot; meanwhile the other is built and tested.
 const WORKTREES: [&str; 2] = ["bisect", "bisect-2"];
 
+/// How each commit is built. Most link most programs again, and lld is quicker at that; GNU ld links
+/// plain C, the switch and the tip in the default build.
+const FLAVOR: Flavor = Flavor::Lld;
+
 /// A defect to be found, and the command that finds it.
 const PLANTED: &str = "tests/bisect/planted.patch";
 const PLANTED_SUBJECT: &str = "qemu-edid: a planted defect";
@@ -92,8 +96,8 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let series = Series::open(ctx, tree)?;
     // The short tests are chosen such that plain C passes them. The whole suites run at one commit
     // at a time.
-    let plain = (extent == suite::Extent::Whole)
-        .then(|| Mutex::new(suite::PlainC::new(tree, Flavor::Default)));
+    let plain =
+        (extent == suite::Extent::Whole).then(|| Mutex::new(suite::PlainC::new(tree, FLAVOR)));
     let due = Mutex::new(first);
     let walk = |worktree| -> Result<Vec<Row>> {
         let mut rows = Vec::new();
@@ -169,7 +173,7 @@ impl Commit {
             .context("cannot read the commit's subject")?;
         let label = format!("{} {depth}", build::label(series));
         let company = suite::in_company();
-        let built = build::in_worktree(ctx, host, &worktree, &label, Flavor::Default);
+        let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
         drop(company);
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }

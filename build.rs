@@ -170,7 +170,7 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     let mut builder = bindgen::Builder::default()
         .header(root.join("src/sys/wrapper.h").display().to_string())
         .clang_args(flags)
-        .rust_target(bindgen::RustTarget::stable(83, 0).map_err(|e| e.to_string())?)
+        .rust_target(env!("CARGO_PKG_RUST_VERSION").parse()?)
         .use_core()
         .derive_debug(false)
         .derive_copy(false)

@@ -10,6 +10,9 @@
 //!    the thinking part, pure and safe:          model/{holders, kind, phase, params}
 //! ```
 //!
+//! `holding` ends in `fatal` if a caller was wrong. That and `registry` know the
+//! type that `class` defines, and call nothing of it.
+//!
 //! `model` needs nothing but `core`. All else exists only where `build.rs` found
 //! a configured QEMU build to take its types from (`cfg(qemu)`), and calls into
 //! that QEMU; a unit test binary has no QEMU to link with, so it goes without.

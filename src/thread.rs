@@ -19,8 +19,9 @@ use crate::sys::glib::{GString, MainContext, MainLoop};
 #[cfg(qemu_traces)]
 use crate::sys::trace;
 
-/// What the thread's name has before the IOThread's id.
-const NAME_HEAD: &CStr = c"IO ";
+/// The thread's name, and where the IOThread's id begins in it: at the `%s`.
+const NAME: &CStr = c"IO %s";
+const ID_AT: usize = NAME.count_bytes().saturating_sub(2);
 
 /// The event loop of one IOThread and the thread that runs it.
 ///
@@ -73,8 +74,8 @@ impl Worker {
         if self.ctx().is_null() {
             return c"(not started)".as_ptr();
         }
-        // SAFETY: invariant of Worker; the string begins with NAME_HEAD.
-        unsafe { self.thread_name.load(Ordering::Relaxed).add(NAME_HEAD.count_bytes()) }
+        // SAFETY: invariant of Worker; the string was made from NAME.
+        unsafe { self.thread_name.load(Ordering::Relaxed).add(ID_AT) }
     }
 
     /// Makes the thread run its main context from now on, and lends it.
@@ -125,7 +126,7 @@ impl Worker {
         let context = MainContext::new();
         // SAFETY: the caller's word, and constants.
         let (name, source_name) = unsafe {
-            let name = GString::format(c"IO %s", id);
+            let name = GString::format(NAME, id);
             let source_name = GString::format(c"%s aio-context", name.as_ptr());
             (name, source_name)
         };

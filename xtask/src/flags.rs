@@ -21,7 +21,8 @@ use crate::version::{Point, Tree};
         the patched tree, a build) and re-uses all that an earlier run left behind.",
     after_help = "Exit codes: 0 all well, 1 a check or a step failed, 2 wrong usage, 130 interrupted.\n\
         What is built lies under target/, downloads and the compiler cache under \
-        $XDG_CACHE_HOME/qemu-iothread (or ~/.cache/qemu-iothread); both can be deleted at any time.\n\n\
+        $XDG_CACHE_HOME/qemu-iothread (or ~/.cache/qemu-iothread); both can be deleted, but for \
+        commits in a work tree below target/ that `patches refresh` has not exported.\n\n\
         Examples:\n  \
         cargo xtask demo                  a Linux guest on Rust IOThreads, from nothing\n  \
         cargo xtask test --quick          what to run before a commit\n  \
@@ -75,7 +76,8 @@ pub struct Test {
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
 
-    /// Adds build flavours, the older QEMU's whole series and the long suites
+    /// Adds the long suites, also at each commit and for the older QEMU; sanitizers, hazards and
+    /// other build flavours; QEMU's documentation; a planted defect. Takes hours
     #[arg(long)]
     pub full: bool,
 
@@ -89,7 +91,7 @@ pub struct Test {
 
     /// Begin no further commit of the series after so many minutes, and name those left out;
     /// --full has all the time it needs
-    #[arg(long, value_name = "MINUTES", default_value_t = 75, conflicts_with = "full")]
+    #[arg(long, value_name = "MINUTES", default_value_t = 75, conflicts_with_all = ["full", "quick", "flavor"])]
     pub within: u32,
 }
 

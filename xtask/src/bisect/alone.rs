@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Each commit's tests on the commit before it: where none of them fails, they protect nothing.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 use comfy_table::{Table, presets};
+use serde::Deserialize;
 
 use super::suite::{self, Extent};
 use super::{FLAVOR, WORKTREES};
@@ -22,9 +25,27 @@ const WORDS: [&str; 2] = ["docs/", "MAINTAINERS"];
 
 const IDLE: &str = "nothing fails";
 
-/// Prints what fails at each commit; fails if nothing does at one that brings tests.
+/// Steps of which that is known.
+const KNOWN: &str = "tests/bisect/idle.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    idle: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    subject: String,
+    why: String,
+}
+
+/// Prints what fails at each commit; fails if nothing does at one that brings tests, unless it is
+/// known why.
 pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> {
     let host = setup::host(ctx)?;
+    let known = known(ctx, series)?;
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(["N", "subject", "its tests on the commit before"]);
@@ -38,14 +59,33 @@ pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> 
             None => "it has none, or nothing else".into(),
             Some(commit) => outcome(ctx, &host, series, depth, &commit)?,
         };
-        if outcome == IDLE {
-            idle.push(depth.to_string());
-        }
+        let known = known.iter().find(|step| step.subject == subject);
+        let outcome = match (outcome == IDLE, known) {
+            (true, Some(step)) => format!("{IDLE}: {}", step.why),
+            (true, None) => {
+                idle.push(depth.to_string());
+                outcome
+            }
+            (false, _) => outcome,
+        };
         table.add_row([depth.to_string(), subject, outcome]);
     }
     out!("{}\n\n{table}", crate::host::Host::now(&ctx.root)?);
     ensure!(idle.is_empty(), "the tests of {} pass without what they came with", idle.join(", "));
     Ok(())
+}
+
+/// What is known of steps of this series; it must know all of them.
+fn known(ctx: &Ctx, series: &Series) -> Result<Vec<Step>> {
+    let text = fs::read_to_string(ctx.root.join(KNOWN)).context(KNOWN)?;
+    let Known { idle } = toml::from_str(&text).context(KNOWN)?;
+    let tip = series.commit(ctx, series.patches.len())?;
+    let subjects = series.base.git.read(["log", "--format=%s", &tip])?;
+    for step in &idle {
+        let there = subjects.lines().any(|subject| subject == step.subject);
+        ensure!(there, "{KNOWN}: the series has no step {:?}", step.subject);
+    }
+    Ok(idle)
 }
 
 /// The commit before, with all tests as they are at `commit`; none if that makes no difference.
@@ -79,8 +119,6 @@ fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) 
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     /// A repository whose last commit changes these files.

@@ -26,9 +26,17 @@ pub enum Extent {
 }
 
 /// The tests that pin down the IOThread, and the files in which the series brings them.
-const OWN: &[(&str, &str)] = &[
+const PINNED: &[(&str, &str)] = &[
     ("qtest-x86_64/iothread-test", "tests/qtest/iothread-test.c"),
     ("test-iothread", "tests/unit/test-iothread.c"),
+];
+
+/// Those of the record of holders, which begins later.
+const OF_HOLDERS: &[(&str, &str)] = &[
+    ("test-iothread-holders", "tests/unit/test-iothread-holders.c"),
+    ("qtest-x86_64/iothread-virtio-test", "tests/qtest/iothread-virtio-test.c"),
+    ("qtest-x86_64/iothread-block-test", "tests/qtest/iothread-block-test.c"),
+    ("qtest-x86_64/iothread-users-test", "tests/qtest/iothread-users-test.c"),
 ];
 
 /// How often a test must pass that failed once.
@@ -92,6 +100,11 @@ pub struct PlainC<'a> {
 impl PlainC<'_> {
     pub fn new(tree: &Tree, flavor: Flavor) -> PlainC<'_> {
         PlainC { tree, flavor, failing: BTreeSet::new() }
+    }
+
+    /// What was found to fail there.
+    pub fn failing(&self) -> impl Iterator<Item = &str> {
+        self.failing.iter().map(String::as_str)
     }
 
     /// Counts as skipped what fails on plain C, and names it.
@@ -258,12 +271,14 @@ pub fn is_own_unit_test(name: &str) -> bool {
     name.starts_with("test-iothread")
 }
 
-/// Every test about IOThreads that the build has. Those that pin it down must be among them as soon
-/// as their source is there, and at the latest when `iothread.c` goes.
+/// Every test about IOThreads that the build has. Those of the series must be among them as soon as
+/// their source is there, and those that pin it down at the latest when `iothread.c` goes.
 fn own(there: &[String], source: &Path) -> Result<BTreeSet<String>> {
     let found: BTreeSet<String> = there.iter().filter(|name| is_own(name)).cloned().collect();
     let replaced = !source.join("iothread.c").exists();
-    let due = OWN.iter().filter(|(_, file)| replaced || source.join(file).exists());
+    let brought = |(_, file): &&(&str, &str)| source.join(file).exists();
+    let due = PINNED.iter().filter(|test| replaced || brought(test));
+    let due = due.chain(OF_HOLDERS.iter().filter(brought));
     let missing: Vec<_> = due.filter(|(name, _)| !found.contains(*name)).collect();
     ensure!(missing.is_empty(), "the build lacks tests: {missing:?}");
     Ok(found)
@@ -308,5 +323,13 @@ mod tests {
         std::fs::remove_file(source.path().join("iothread.c")).unwrap();
         let error = own(&there, source.path()).unwrap_err().to_string();
         assert!(error.contains("qtest-x86_64/iothread-test"), "{error}");
+
+        let pinned = PINNED.iter().map(|(name, _)| name.to_string());
+        let there: Vec<String> = pinned.chain(there).collect();
+        own(&there, source.path()).unwrap();
+        std::fs::create_dir_all(source.path().join("tests/qtest")).unwrap();
+        std::fs::write(source.path().join("tests/qtest/iothread-block-test.c"), "").unwrap();
+        let error = own(&there, source.path()).unwrap_err().to_string();
+        assert!(error.contains("qtest-x86_64/iothread-block-test"), "{error}");
     }
 }

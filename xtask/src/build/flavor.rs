@@ -113,7 +113,7 @@ impl Flavor {
     }
 
     /// Whether a build is made only for the programs and what each commit is tested with.
-    pub fn is_slow(self) -> bool {
+    pub fn builds_only_what_is_tested(self) -> bool {
         self.sanitizer().is_some()
     }
 

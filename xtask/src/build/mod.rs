@@ -109,7 +109,7 @@ pub fn compilations(build: &Path) -> Result<Vec<Compilation>> {
 
 /// What ninja is asked for; nothing means everything.
 fn targets(build: &Path, flavor: Flavor) -> Result<Vec<String>> {
-    if !flavor.is_slow() {
+    if !flavor.builds_only_what_is_tested() {
         return Ok(Vec::new());
     }
     if flavor.is_for_unit_tests() {

@@ -53,14 +53,16 @@ impl Conversation {
     ) -> Result<Vec<Difference>> {
         let talks = hold(&self.sessions, &self.name, side, records)?;
         let mut found = compare::conversations(&self.base, &talks, schemas);
-        for (session, talk) in self.sessions.iter().zip(&talks).filter(|(s, _)| s.hazard) {
-            found.extend(not_survived(&session.name, talk));
+        for ((session, base), talk) in self.sessions.iter().zip(&self.base).zip(&talks) {
+            if session.hazard || survived(base) {
+                found.extend(not_survived(&session.name, talk));
+            }
         }
         Ok(found)
     }
 }
 
-/// How a hazard shows that is not mended. No entry of the list can explain it away: the name of
+/// How shows what plain C survives and the series does not, or a hazard that is not mended. No entry of the list can explain it away: the name of
 /// the difference does not begin with that of the session.
 fn not_survived(name: &str, talk: &Talk) -> Option<Difference> {
     (!survived(talk)).then(|| Difference {

@@ -4,7 +4,7 @@
 mod callers;
 pub mod nm;
 pub mod object;
-mod programs;
+pub mod programs;
 pub mod rebuild;
 mod reproducible;
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{OURS, nm, programs};
 
-/// Static functions of iothread.c: nothing else has them.
+/// Static functions of iothread.c in every release that the series serves: nothing else has them.
 const C_ONLY: &[&str] = &["iothread_instance_init", "iothread_register_types", "iothread_stop_bh"];
 
 /// What a Rust archive would take over without a word.
@@ -19,6 +19,17 @@ pub fn ours(build: &Path) -> Result<()> {
         let left: Vec<_> = C_ONLY.iter().filter(|name| defined.contains(**name)).collect();
         ensure!(defined.contains(OURS), "{} does not contain the library", program.display());
         ensure!(left.is_empty(), "{} contains iothread.c: {left:?}", program.display());
+    }
+    Ok(())
+}
+
+/// What `ours` looks for can be found: plain C has it all, and not the library.
+pub fn plain_c(build: &Path) -> Result<()> {
+    for program in programs(build) {
+        let defined = nm::defined(&program)?;
+        let lacks: Vec<_> = C_ONLY.iter().filter(|name| !defined.contains(**name)).collect();
+        ensure!(lacks.is_empty(), "{} is plain C without {lacks:?}", program.display());
+        ensure!(!defined.contains(OURS), "{} contains the library", program.display());
     }
     Ok(())
 }

@@ -49,6 +49,15 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
         }
         Err(error) => report.pass("the model alone", || Err(error)),
     }
+    if let Some(tip) = tip {
+        report.pass("cargo doc: library", || {
+            let doc = cargo(root, DOC)
+                .env("CARGO_TARGET_DIR", library)
+                .env("QEMU_BUILD_DIR", &tip.build)
+                .env("RUSTDOCFLAGS", "-D warnings");
+            run(ctx, "cargo doc library", doc)
+        });
+    }
     if level > Level::Quick {
         report.pass("model checker: every interleaving", || {
             let words = ["test", "--locked", "--release", "--test", "interleavings"];
@@ -81,6 +90,7 @@ fn under_miri(ctx: &Ctx, dir: &Path) -> Result<Outcome> {
 const MIRI: &[&[&str]] = &[&["cargo", "miri"], &["rustup", "run", "nightly", "cargo", "miri"]];
 const LINT: &[&str] = &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"];
 const TEST: &[&str] = &["test", "--locked"];
+const DOC: &[&str] = &["doc", "--locked", "--no-deps", "--document-private-items"];
 
 fn cargo(dir: &Path, words: &[&str]) -> Expression {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -8,19 +8,25 @@ use crate::bisect::suite::{self, Extent, PlainC, is_own_unit_test};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::gates;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::suites::{self, Asked, Speed, meson};
 use crate::version::Point;
 
 pub fn checks(ctx: &Ctx, report: &mut Report) {
     for flavor in Flavor::value_variants() {
-        if *flavor != Flavor::Default {
+        if !in_test(*flavor) {
             check(ctx, *flavor, report);
         }
     }
 }
 
+/// True for what all levels of `test` build: the tip, and each commit.
+fn in_test(flavor: Flavor) -> bool {
+    matches!(flavor, Flavor::Default | Flavor::Lld)
+}
+
 pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
+    let mut plain = PlainC::new(&ctx.tree, flavor);
     report.pass(&format!("flavour {}", flavor.name()), || {
         let built = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
         gates::watched(&built, flavor)?;
@@ -28,10 +34,13 @@ pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
             return unit_tests(ctx, &built);
         }
         let label = format!("tip-{}", flavor.name());
-        let mut plain = PlainC::new(&ctx.tree, flavor);
         let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&mut plain))?;
         suites::all_well(&results)
     });
+    for name in plain.failing() {
+        let name = format!("flavour {}: {name}", flavor.name());
+        report.check(&name, || Ok(Outcome::Skipped("fails on plain C, too".into())));
+    }
 }
 
 fn unit_tests(ctx: &Ctx, built: &Built) -> Result<()> {

@@ -207,6 +207,7 @@ fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
     let Some(base) = built(ctx, report, Point::Base) else {
         return;
     };
+    report.pass("gate: plain C contains iothread.c", || gates::programs::plain_c(&base.build));
     let mut sides = Ok(());
     let outcome = (|| -> Result<Vec<Side>> {
         let series = Series::open(ctx, &ctx.tree)?;

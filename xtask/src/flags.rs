@@ -188,6 +188,10 @@ pub struct Dual {
 
 /// Check the patch series, or rewrite it from the work tree
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask patches check                     before they are sent\n  \
+    cargo xtask patches check --qemu ~/src/qemu   do they fit a tree of yours?\n  \
+    cargo xtask patches refresh                   what was rebased below target/ becomes patches/")]
 pub struct Patches {
     #[command(subcommand)]
     pub action: PatchesAction,
@@ -213,6 +217,9 @@ pub enum PatchesAction {
 
 /// Make the machine ready: host packages, pinned tools, QEMU's source
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask setup                 installs and fetches; every other verb does so by itself\n  \
+    cargo xtask setup --no-install    says what is missing")]
 pub struct Setup {}
 
 /// Ends with the exit code for wrong usage, for what the grammar alone cannot know.

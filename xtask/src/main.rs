@@ -39,6 +39,8 @@ mod series;
 mod setup;
 mod suites;
 mod test;
+#[cfg(test)]
+mod tidy;
 mod ui;
 mod version;
 mod worktree;

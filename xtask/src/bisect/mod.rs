@@ -94,10 +94,9 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let &Walk { first, last, extent, until } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
-    // The short tests are chosen such that plain C passes them. The whole suites run at one commit
-    // at a time.
-    let plain =
-        (extent == suite::Extent::Whole).then(|| Mutex::new(suite::PlainC::new(tree, FLAVOR)));
+    let plain = suite::PlainC::new(tree, Flavor::Default);
+    // The whole suites run at one commit at a time.
+    let turn = (extent == suite::Extent::Whole).then(|| Mutex::new(()));
     let due = Mutex::new(first);
     let walk = |worktree| -> Result<Vec<Row>> {
         let mut rows = Vec::new();
@@ -110,10 +109,10 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
             let commit = Commit::build(ctx, &host, &series, *due, worktree)?;
             *due += 1;
             drop(due);
-            let mut plain = plain.as_ref().map(lock);
+            let _turn = turn.as_ref().map(lock);
             interrupt::check()?;
             ctx.ui.say(format!("commit {} of {last}", commit.depth));
-            rows.push(commit.test(ctx, extent, plain.as_deref_mut())?);
+            rows.push(commit.test(ctx, extent, &plain)?);
         }
     };
     let walked = thread::scope(|scope| -> Result<Vec<_>> {
@@ -178,12 +177,7 @@ impl Commit {
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
-    fn test(
-        &self,
-        ctx: &Ctx,
-        extent: suite::Extent,
-        plain: Option<&mut suite::PlainC>,
-    ) -> Result<Row> {
+    fn test(&self, ctx: &Ctx, extent: suite::Extent, plain: &suite::PlainC) -> Result<Row> {
         let mut row = Row {
             depth: self.depth,
             subject: self.subject.clone(),
@@ -201,7 +195,7 @@ impl Commit {
             }
             Ok(built) => {
                 row.build_seconds = Some(built.seconds);
-                let results = suite::run(ctx, built, &self.label, extent, plain)?;
+                let results = suite::run(ctx, built, &self.label, extent, Some(plain))?;
                 row.tally = Tally::of(&results);
                 row.wrong = suites::failures(&results).join(" ");
                 row.why =

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
@@ -11,7 +11,8 @@ use anyhow::{Result, anyhow, ensure};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::Plan;
-use crate::suites::{Asked, Speed, TestResult, Verdict, failures, iotests, meson};
+use crate::dual::rates::{self, Judgement};
+use crate::suites::{Asked, Speed, TestResult, Verdict, iotests, meson};
 use crate::version::{Point, Tree};
 
 /// How much is run.
@@ -89,55 +90,69 @@ const SHORT_IOTESTS: &[&str] = &[
 /// Those that the series brings, each from its commit on.
 const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
 
-/// What this machine's plain C fails too: some of QEMU's tests need what not every machine has. Such
-/// a test tells nothing of a commit; once known, it is run no more.
+/// Plain C, asked about what fails: some of QEMU's tests need what not every machine has, or fail now
+/// and then.
 pub struct PlainC<'a> {
     tree: &'a Tree,
     flavor: Flavor,
-    failing: BTreeSet<String>,
+    /// What it was seen to fail every time: that tells nothing of a commit, and is run no more.
+    failing: Mutex<BTreeSet<String>>,
 }
 
 impl PlainC<'_> {
     pub fn new(tree: &Tree, flavor: Flavor) -> PlainC<'_> {
-        PlainC { tree, flavor, failing: BTreeSet::new() }
+        PlainC { tree, flavor, failing: Mutex::default() }
     }
 
-    /// What was found to fail there.
-    pub fn failing(&self) -> impl Iterator<Item = &str> {
-        self.failing.iter().map(String::as_str)
+    pub fn failing(&self) -> BTreeSet<String> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts as skipped what fails on plain C, and names it.
-    fn excuse(&mut self, ctx: &Ctx, results: &mut [TestResult]) -> Result<()> {
-        let failed: Vec<String> = failures(results).into_iter().map(String::from).collect();
-        if failed.is_empty() {
-            return Ok(());
+    /// Runs a test that failed on the series in rounds on both sides. How often it failed, if there
+    /// is no more in it than chance; nothing if plain C is better, or has no such test.
+    fn fails_too(
+        &self,
+        ctx: &Ctx,
+        name: &str,
+        series: &Path,
+        fails: impl Fn(&Path) -> Result<bool>,
+    ) -> Result<Option<String>> {
+        let company = in_company();
+        let base = build::aside(ctx, self.tree, Point::Base, self.flavor)?;
+        drop(company);
+        let known = meson::list(&base.build)?;
+        if !iotests::exists(&base.source, name) && !known.iter().any(|known| known == name) {
+            return Ok(None);
         }
-        let base = build::build(ctx, self.tree, Point::Base, self.flavor)?;
-        let known: BTreeSet<String> = meson::list(&base.build)?.into_iter().collect();
-        let (meson, iotests): (Vec<_>, Vec<_>) =
-            failed.into_iter().partition(|name| known.contains(name));
-        let iotests = iotests.into_iter().filter(|name| iotests::exists(&base.source, name));
-        let there = run_named(ctx, &base.build, "base", Speed::Quick, meson, iotests.collect())?;
-        for name in failures(&there) {
-            ctx.ui.say(format!("left out, as it fails on plain C: {name}"));
-            self.failing.insert(name.to_string());
+        let (mut on_base, mut on_series) = (0, 0);
+        for runs in 1.. {
+            on_base += usize::from(fails(&base.build)?);
+            on_series += usize::from(fails(series)?);
+            if runs % rates::ROUND > 0 {
+                continue;
+            }
+            match rates::judge(on_base, on_series, runs) {
+                Judgement::Open => continue,
+                Judgement::Different if on_series > on_base => return Ok(None),
+                _ => (),
+            }
+            if on_base == runs {
+                let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+                failing.insert(name.to_string());
+            }
+            return Ok(Some(format!("{on_series} of {runs} times, on plain C {on_base}")));
         }
-        for result in results.iter_mut().filter(|result| self.failing.contains(&result.name)) {
-            result.verdict = Verdict::Skip;
-        }
-        Ok(())
+        Ok(None)
     }
 }
 
-/// Runs what is due at this point of the series. What plain C fails is excused, and counted as
-/// skipped, only where `plain` is given.
+/// Runs what is due at this point of the series. What `plain` fails as often counts as skipped.
 pub fn run(
     ctx: &Ctx,
     built: &Built,
     label: &str,
     extent: Extent,
-    plain: Option<&mut PlainC>,
+    plain: Option<&PlainC>,
 ) -> Result<Vec<TestResult>> {
     let build = &built.build;
     let mut meson = own(&meson::list(build)?, &built.source)?;
@@ -158,16 +173,13 @@ pub fn run(
     }
     let (there, missing): (Vec<_>, Vec<_>) =
         iotests.into_iter().partition(|name| iotests::exists(&built.source, name));
-    let known = plain.as_ref().map(|plain| &plain.failing);
-    let due = |name: &String| known.is_none_or(|known| !known.contains(name));
+    let known = plain.map(PlainC::failing).unwrap_or_default();
+    let due = |name: &String| !known.contains(name);
     let (names, mut skipped): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
     let (there, out): (Vec<_>, Vec<_>) = there.into_iter().partition(due);
     skipped.extend(out);
     let speed = if extent == Extent::Own { Speed::Slow } else { Speed::Quick };
-    let mut results = run_named(ctx, build, label, speed, names, there)?;
-    if let Some(plain) = plain {
-        plain.excuse(ctx, &mut results)?;
-    }
+    let mut results = run_named(ctx, build, label, speed, names, there, plain)?;
     if !missing.is_empty() {
         ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
     }
@@ -184,6 +196,7 @@ fn run_named(
     speed: Speed,
     meson: Vec<String>,
     iotests: Vec<String>,
+    plain: Option<&PlainC>,
 ) -> Result<Vec<TestResult>> {
     let tests = Batch { title: format!("tests of {label}"), speed, names: meson, run: meson::run };
     let iotests =
@@ -200,8 +213,8 @@ fn run_named(
         (tests.run(ctx, build), iotests.join())
     });
     let second = second.map_err(|_| anyhow!("the runner of iotests panicked"))?;
-    let mut results = tests.steady(ctx, build, first?)?;
-    results.extend(iotests.steady(ctx, build, second?)?);
+    let mut results = tests.steady(ctx, build, first?, plain)?;
+    results.extend(iotests.steady(ctx, build, second?, plain)?);
     Ok(results)
 }
 
@@ -220,32 +233,46 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
         (self.run)(ctx, &asked)
     }
 
+    /// How it failed, if it did, with nothing beside it.
+    fn alone(&self, ctx: &Ctx, build: &Path, name: &String) -> Result<Option<TestResult>> {
+        let _alone = COMPANY.write().unwrap_or_else(PoisonError::into_inner);
+        let title = &format!("{} again, {name}", self.title);
+        let asked = Asked { build, title, speed: self.speed, names: std::slice::from_ref(name) };
+        let once = (self.run)(ctx, &asked)?;
+        Ok(once.into_iter().find(|result| result.verdict != Verdict::Pass))
+    }
+
     /// A test that failed is run again on its own: on a busy machine plain C, too, fails now and
-    /// then. It counts as passed if it then passes every time, and it is named.
+    /// then. It counts as passed if it then passes every time, and as skipped if it fails no more
+    /// often than on plain C; it is named.
     fn steady(
         &self,
         ctx: &Ctx,
         build: &Path,
         mut results: Vec<TestResult>,
+        plain: Option<&PlainC>,
     ) -> Result<Vec<TestResult>> {
         for result in results.iter_mut().filter(|result| result.verdict == Verdict::Fail) {
             let name = &result.name;
-            let again = format!("{} again, {name}", self.title);
-            let failure = |_| {
-                let _alone = COMPANY.write().unwrap_or_else(PoisonError::into_inner);
-                let names = std::slice::from_ref(name);
-                let asked = Asked { build, title: &again, speed: self.speed, names };
-                let once = (self.run)(ctx, &asked)?;
-                Ok(once.into_iter().find(|result| result.verdict != Verdict::Pass))
+            let again: Vec<_> =
+                (0..REPEATS).map(|_| self.alone(ctx, build, name)).collect::<Result<_>>()?;
+            let Some(failed) = again.into_iter().flatten().last() else {
+                ctx.ui
+                    .say(format!("unsteady: {name} failed once and passed {REPEATS} times alone"));
+                result.verdict = Verdict::Pass;
+                continue;
             };
-            let again: Vec<_> = (0..REPEATS).map(failure).collect::<Result<_>>()?;
-            match again.into_iter().flatten().last() {
-                Some(failed) => result.words = failed.words,
-                None => {
-                    let times = format!("failed once and passed {REPEATS} times alone");
-                    ctx.ui.say(format!("unsteady: {name} {times}"));
-                    result.verdict = Verdict::Pass;
+            let fails = |build: &Path| Ok(self.alone(ctx, build, name)?.is_some());
+            let excuse = match plain {
+                Some(plain) => plain.fails_too(ctx, name, build, fails)?,
+                None => None,
+            };
+            match excuse {
+                Some(often) => {
+                    ctx.ui.say(format!("unsteady: {name} failed alone {often}"));
+                    result.verdict = Verdict::Skip;
                 }
+                None => result.words = failed.words,
             }
         }
         Ok(results)
@@ -307,7 +334,7 @@ mod tests {
             let batch =
                 Batch { title: "t".into(), speed: Speed::Quick, names: names.to_vec(), run };
             let first = batch.run(&ctx, Path::new("")).unwrap();
-            batch.steady(&ctx, Path::new(""), first).unwrap()[0].verdict
+            batch.steady(&ctx, Path::new(""), first, None).unwrap()[0].verdict
         };
         assert_eq!(verdict(0), Verdict::Pass);
         assert_eq!(verdict(1), Verdict::Pass);

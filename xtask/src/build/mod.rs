@@ -45,15 +45,20 @@ pub fn run(ctx: &Ctx, args: &flags::Build) -> Result<()> {
 
 /// Makes ready all that is needed and builds QEMU's programs and tests.
 pub fn build(ctx: &Ctx, tree: &Tree, at: Point, flavor: Flavor) -> Result<Built> {
-    let host = setup::host(ctx)?;
-    let series = Series::open(ctx, tree)?;
-    let worktree = worktree::at(ctx, &series, at)?;
-    let label = format!("{} {at}", label(&series));
-    let built = in_worktree(ctx, &host, &worktree, &label, flavor)?;
+    let built = aside(ctx, tree, at, flavor)?;
     if flavor == Flavor::Default {
         point_current_at(ctx, &built.build)?;
     }
     Ok(built)
+}
+
+/// The same for a look in between: it does not become the build that the library's own tests use.
+pub fn aside(ctx: &Ctx, tree: &Tree, at: Point, flavor: Flavor) -> Result<Built> {
+    let host = setup::host(ctx)?;
+    let series = Series::open(ctx, tree)?;
+    let worktree = worktree::at(ctx, &series, at)?;
+    let label = format!("{} {at}", label(&series));
+    in_worktree(ctx, &host, &worktree, &label, flavor)
 }
 
 /// `10.2`, or the name of the copy of a user's tree.

@@ -62,8 +62,8 @@ impl Conversation {
     }
 }
 
-/// How shows what plain C survives and the series does not, or a hazard that is not mended. No entry of the list can explain it away: the name of
-/// the difference does not begin with that of the session.
+/// What shows that the series does not survive. No entry of the list can explain it away: the name
+/// of the difference does not begin with that of the session.
 fn not_survived(name: &str, talk: &Talk) -> Option<Difference> {
     (!survived(talk)).then(|| Difference {
         item: format!("must survive: {name}"),

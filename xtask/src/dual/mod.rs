@@ -13,7 +13,7 @@ mod expected;
 mod line;
 mod mask;
 mod plan;
-mod rates;
+pub mod rates;
 mod repeat;
 mod runner;
 mod schema;

@@ -19,6 +19,9 @@ use super::runner::PERTURB;
 use super::script::{Session, Step};
 use crate::interrupt::Watched;
 
+/// Threads that come or go do so within this.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// What was said in one session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Talk {
@@ -159,7 +162,7 @@ fn say(session: &Session, place: &Place, line: &mut Line, talk: &mut Talk) -> Re
                 talk.exchanges.push((format!("run {}", words.join(" ")), output));
             }
             Step::Threads(wanted, name) => {
-                let count = count_threads(place.pid, name);
+                let count = threads_become(place.pid, name, *wanted);
                 if count != *wanted {
                     talk.threads.push(format!("{count} instead of {wanted} threads {name}"));
                 }
@@ -183,6 +186,19 @@ fn run(words: &[String], place: &Place) -> Result<String> {
         .with_context(|| format!("cannot run {name}"))?;
     let printed = [output.stdout, output.stderr].concat();
     Ok(format!("{}{}", String::from_utf8_lossy(&printed), end(output.status)))
+}
+
+/// How many threads of this name there are, `wanted` if that comes true: one that was joined is
+/// still listed for a moment.
+fn threads_become(pid: u32, name: &str, wanted: usize) -> usize {
+    let start = Instant::now();
+    loop {
+        let count = count_threads(pid, name);
+        if count == wanted || start.elapsed() >= MOMENT {
+            return count;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Those of the process that the kernel knows by this name.

@@ -16,6 +16,10 @@ use crate::interrupt;
 /// The image format of those that each commit runs.
 pub const FORMAT: &str = "qcow2";
 
+/// The script has no limit of its own. This one is far from what they take, and ends what hangs.
+const SECONDS_EACH: usize = 60;
+const SHORTEST: usize = 8;
+
 /// Whether a QEMU has that iotest: older ones lack some.
 pub fn exists(source: &Path, name: &str) -> bool {
     let dir = source.join("tests/qemu-iotests");
@@ -34,9 +38,11 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     let python = build.join("pyvenv/bin/python3");
     let jobs = processes().to_string();
     let format = format!("-{FORMAT}");
-    let options = ["./check", "-tap", "-j", &jobs, &format];
+    let python = python.to_string_lossy();
+    let limit = (SECONDS_EACH * names.len().max(SHORTEST)).to_string();
+    let options = [&limit, &*python, "./check", "-tap", "-j", &jobs, &format];
     let words = options.into_iter().chain(names.iter().map(String::as_str));
-    let check = cmd(&python, words)
+    let check = cmd("timeout", words)
         .dir(build.join("tests/qemu-iotests"))
         .env("TEST_DIR", images.path())
         .env("SOCK_DIR", sockets.path());

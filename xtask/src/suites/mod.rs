@@ -8,7 +8,7 @@ pub mod tap;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use duct::Expression;
 
 use crate::cmd::{Done, Step};
@@ -55,11 +55,14 @@ impl Asked<'_> {
         outcome: Result<Done>,
         results: Vec<TestResult>,
     ) -> Result<Vec<TestResult>> {
-        match all_well(&results) {
-            Ok(()) => drop(outcome?),
-            Err(error) => ctx.ui.say(error.to_string()),
-        }
         let (asked, ran) = (self.names.len(), results.len());
+        let well = all_well(&results);
+        if let Err(error) = &well {
+            ctx.ui.say(error.to_string());
+        }
+        if well.is_ok() || ran < asked {
+            outcome.with_context(|| format!("{ran} of {asked} ended"))?;
+        }
         ensure!(ran >= asked, "{}: {asked} tests asked for, {ran} ran", self.title);
         Ok(results)
     }

@@ -26,7 +26,7 @@ fn in_test(flavor: Flavor) -> bool {
 }
 
 pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
-    let mut plain = PlainC::new(&ctx.tree, flavor);
+    let plain = PlainC::new(&ctx.tree, flavor);
     report.pass(&format!("flavour {}", flavor.name()), || {
         let built = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
         gates::watched(&built, flavor)?;
@@ -34,7 +34,7 @@ pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
             return unit_tests(ctx, &built);
         }
         let label = format!("tip-{}", flavor.name());
-        let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&mut plain))?;
+        let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&plain))?;
         suites::all_well(&results)
     });
     for name in plain.failing() {

@@ -43,6 +43,7 @@ mod test;
 mod tidy;
 mod ui;
 mod version;
+mod wait;
 mod worktree;
 
 use std::process::ExitCode;

@@ -54,7 +54,8 @@ impl Report {
         self.check(name, || check().map(|()| Outcome::Passed));
     }
 
-    /// Tells skips and failures once more, as the end may be all that is kept; prints the summary line, fails if a check did.
+    /// Tells skips and failures once more, as the end may be all that is kept; prints the summary
+    /// line, fails if a check did.
     pub fn finish(self) -> Result<()> {
         for (name, reason) in &self.skipped {
             out!("skipped: {name}: {reason}");

@@ -36,7 +36,7 @@ fn parses(line: &str) -> bool {
     let helps = [ErrorKind::DisplayHelp, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
     match Cli::try_parse_from(words.iter().skip(1)) {
         Ok(_) => true,
-        Err(error) => words.len() == 2 || helps.contains(&error.kind()),
+        Err(error) => helps.contains(&error.kind()),
     }
 }
 

@@ -4,8 +4,7 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use duct::{Handle, cmd};
@@ -14,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::cmd::in_own_group;
 use crate::interrupt::Watched;
+use crate::wait::comes_true;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const EXPORT: &str = "disk";
@@ -63,17 +63,14 @@ impl Daemon {
     }
 
     fn wait_until_up(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while UnixStream::connect(&self.socket).is_err() {
+        let is_up = comes_true(PATIENCE, || {
             if let Some(output) = self.handle.try_wait()? {
                 let said = String::from_utf8_lossy(&output.stderr);
                 bail!("the storage daemon ended with {}: {}", output.status, said.trim_end());
             }
-            if Instant::now() > deadline {
-                bail!("the storage daemon does not come up");
-            }
-            sleep(Duration::from_millis(10));
-        }
+            Ok(UnixStream::connect(&self.socket).is_ok())
+        })?;
+        ensure!(is_up, "the storage daemon does not come up");
         Ok(())
     }
 

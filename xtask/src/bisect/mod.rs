@@ -198,8 +198,7 @@ impl Commit {
                 let results = suite::run(ctx, built, &self.label, extent, Some(plain))?;
                 row.tally = Tally::of(&results);
                 row.wrong = suites::failures(&results).join(" ");
-                row.why =
-                    suites::all_well(&results).err().map_or_else(String::new, |e| e.to_string());
+                row.why = suites::failures_told(&results);
             }
         }
         Ok(row)

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +14,7 @@ use super::exercise;
 use super::guest::Guest;
 use super::judge::Evidence;
 use super::threads::IoThread;
+use crate::wait::comes_true;
 
 const EVENT_LIMIT: Duration = Duration::from_secs(60);
 const THREAD_LIMIT: Duration = Duration::from_secs(10);
@@ -67,11 +67,8 @@ pub fn play(guest: &mut Guest, dir: &Path) -> Result<(Vec<Scene>, Evidence)> {
     stage.qmp("object-del", json!({ "id": POOL }))?;
     let task = format!("/proc/{}/task/{thread}", stage.guest.pid());
     // One that was joined is still listed for a moment.
-    let start = Instant::now();
-    while fs::exists(&task)? {
-        ensure!(start.elapsed() < THREAD_LIMIT, "the thread of a deleted IOThread still runs");
-        sleep(Duration::from_millis(5));
-    }
+    let gone = comes_true(THREAD_LIMIT, || Ok(!fs::exists(&task)?))?;
+    ensure!(gone, "the thread of a deleted IOThread still runs");
     stage.scene("object-del: the IOThread and its thread are gone", None)?;
 
     evidence.checked.verify_image(disk, &image)?;

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
@@ -18,6 +18,7 @@ use super::line::{Line, PATIENCE};
 use super::runner::PERTURB;
 use super::script::{Session, Step};
 use crate::interrupt::Watched;
+use crate::wait::comes_true;
 
 /// Threads that come or go do so within this.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -162,7 +163,7 @@ fn say(session: &Session, place: &Place, line: &mut Line, talk: &mut Talk) -> Re
                 talk.exchanges.push((format!("run {}", words.join(" ")), output));
             }
             Step::Threads(wanted, name) => {
-                let count = threads_become(place.pid, name, *wanted);
+                let count = threads_become(place.pid, name, *wanted)?;
                 if count != *wanted {
                     talk.threads.push(format!("{count} instead of {wanted} threads {name}"));
                 }
@@ -190,15 +191,13 @@ fn run(words: &[String], place: &Place) -> Result<String> {
 
 /// How many threads of this name there are, `wanted` if that comes true: one that was joined is
 /// still listed for a moment.
-fn threads_become(pid: u32, name: &str, wanted: usize) -> usize {
-    let start = Instant::now();
-    loop {
-        let count = count_threads(pid, name);
-        if count == wanted || start.elapsed() >= MOMENT {
-            return count;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn threads_become(pid: u32, name: &str, wanted: usize) -> Result<usize> {
+    let mut count = 0;
+    comes_true(MOMENT, || {
+        count = count_threads(pid, name);
+        Ok(count == wanted)
+    })?;
+    Ok(count)
 }
 
 /// Those of the process that the kernel knows by this name.
@@ -209,14 +208,10 @@ fn count_threads(pid: u32, name: &str) -> usize {
 }
 
 fn wait(child: &mut Child) -> Result<ExitStatus> {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    if !comes_true(PATIENCE, || Ok(child.try_wait()?.is_some()))? {
+        bail!("closed its output but did not end within {} s", PATIENCE.as_secs());
     }
-    bail!("closed its output but did not end within {} s", PATIENCE.as_secs())
+    Ok(child.wait()?)
 }
 
 fn end(status: ExitStatus) -> String {

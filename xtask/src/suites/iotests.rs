@@ -18,7 +18,7 @@ pub const FORMAT: &str = "qcow2";
 
 /// The script has no limit of its own. This one is far from what they take, and ends what hangs.
 const SECONDS_EACH: usize = 60;
-const SHORTEST: usize = 8;
+const LEAST_SECONDS: usize = 480;
 
 /// Whether a QEMU has that iotest: older ones lack some.
 pub fn exists(source: &Path, name: &str) -> bool {
@@ -39,7 +39,7 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     let jobs = processes().to_string();
     let format = format!("-{FORMAT}");
     let python = python.to_string_lossy();
-    let limit = (SECONDS_EACH * names.len().max(SHORTEST)).to_string();
+    let limit = (SECONDS_EACH * names.len()).max(LEAST_SECONDS).to_string();
     let options = [&limit, &*python, "./check", "-tap", "-j", &jobs, &format];
     let words = options.into_iter().chain(names.iter().map(String::as_str));
     let check = cmd("timeout", words)

@@ -69,7 +69,8 @@ pub struct Demo {
 #[command(
     after_help = "The last line of stdout is always `N passed, N failed, N skipped`; each skip is \
     named with its reason above it.\n\nExamples:\n  \
-    cargo xtask test --quick\n  cargo xtask test\n  cargo xtask test --flavor lto"
+    cargo xtask test --quick\n  cargo xtask test\n  cargo xtask test --flavor lto\n  \
+    cargo xtask test --full --resume    after a --full run that was interrupted"
 )]
 pub struct Test {
     /// What one runs before a commit: under 5 minutes once built
@@ -80,6 +81,13 @@ pub struct Test {
     /// other build flavours; QEMU's documentation; a planted defect. Takes hours
     #[arg(long)]
     pub full: bool,
+
+    /// Take over what passed in an earlier --full run of the same content (all committed files but
+    /// Markdown) with the same QEMU, compilers and machine, and run the rest. Each part, each
+    /// commit of the series and each flavour that wholly passed counts; what failed is run again,
+    /// and so is what cargo checks
+    #[arg(long, requires = "full")]
+    pub resume: bool,
 
     /// One part only
     #[arg(long, value_enum)]

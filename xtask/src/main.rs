@@ -31,6 +31,7 @@ mod git;
 mod header;
 mod host;
 mod interrupt;
+mod ledger;
 mod lock;
 mod patches;
 mod qemu;

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::interrupt;
 
@@ -14,7 +15,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Report {
     passed: usize,
     failed: Vec<(String, String)>,
@@ -52,6 +53,34 @@ impl Report {
     /// The same for a check that passes whenever it returns.
     pub fn pass(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
         self.check(name, || check().map(|()| Outcome::Passed));
+    }
+
+    /// What was checked apart, with its lines printed, counts as checked here.
+    pub fn add(&mut self, other: Report) {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        self.skipped.extend(other.skipped);
+    }
+
+    /// The same for what an earlier run checked.
+    pub fn take_over(&mut self, name: &str, earlier: Report, from: &str) {
+        for (name, reason) in &earlier.skipped {
+            out!("skip  {name}: {reason}");
+        }
+        let checks = if earlier.passed == 1 { "check" } else { "checks" };
+        out!("pass  {name}: {} {checks}, taken over from {from}", earlier.passed);
+        self.add(earlier);
+    }
+
+    /// Whether something passed and nothing failed.
+    pub fn all_well(&self) -> bool {
+        self.passed > 0 && self.failed.is_empty()
+    }
+
+    /// How many passed, failed and were skipped.
+    #[cfg(test)]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.passed, self.failed.len(), self.skipped.len())
     }
 
     /// Tells skips and failures once more, as the end may be all that is kept; prints the summary

@@ -78,9 +78,14 @@ fn the_version_is_the_same_everywhere() {
 #[test]
 fn wrong_usage_is_told_apart() {
     Cli::command().debug_assert();
-    for wrong in
-        ["", "test --quick --full", "build --at nowhere", "bisect --from 0", "dual --builds a"]
-    {
+    for wrong in [
+        "",
+        "test --quick --full",
+        "test --resume",
+        "build --at nowhere",
+        "bisect --from 0",
+        "dual --builds a",
+    ] {
         let words = ["xtask"].into_iter().chain(wrong.split_whitespace());
         let error = Cli::try_parse_from(words).err().map(|error| error.exit_code());
         assert_eq!(error, Some(2), "{wrong}");

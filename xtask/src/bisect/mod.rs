@@ -12,12 +12,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use comfy_table::{Table, presets};
+use serde::{Deserialize, Serialize};
 
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
 use crate::host::Host;
 use crate::interrupt;
+use crate::ledger::Ledger;
 use crate::series::Series;
 use crate::setup;
 use crate::suites::{self, Tally};
@@ -38,6 +40,7 @@ const PLANTED_SUBJECT: &str = "qemu-edid: a planted defect";
 const FAILS_IF_PLANTED: [&str; 3] = ["build/qemu-edid", "-o", "/dev/null"];
 
 /// What is known of one commit.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
     depth: usize,
     subject: String,
@@ -47,6 +50,9 @@ struct Row {
     wrong: String,
     /// What that is, at length.
     why: String,
+    /// When and at which commit of this project, if an earlier run knew all this.
+    #[serde(skip)]
+    from: Option<String>,
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
@@ -61,7 +67,7 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
         alone::run(ctx, &series, first, last)
     } else if args.command.is_empty() {
         let extent = if args.whole { suite::Extent::Whole } else { suite::Extent::Quick };
-        let all = Walk { first, last, extent, until: None };
+        let all = Walk { first, last, extent, until: None, ledger: &Ledger::default() };
         each_commit(ctx, &ctx.tree, &all).map(drop)
     } else {
         search::first_bad(ctx, &series, first, last, &args.command).map(drop)
@@ -80,18 +86,20 @@ pub fn find_planted(ctx: &Ctx) -> Result<()> {
 }
 
 /// Which commits are built and tested, and with what.
-pub struct Walk {
+pub struct Walk<'a> {
     pub first: usize,
     pub last: usize,
     pub extent: suite::Extent,
     /// No commit is begun after this.
     pub until: Option<Instant>,
+    /// What is known from earlier runs, and of this one from now on.
+    pub ledger: &'a Ledger,
 }
 
 /// Builds and tests the commits, prints the table, fails if one of them is not well. The first
 /// that was not begun in time, if so.
 pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>> {
-    let &Walk { first, last, extent, until } = walk;
+    let &Walk { first, last, extent, until, ledger } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
     let plain = suite::PlainC::new(tree, Flavor::Default);
@@ -106,13 +114,22 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
             if *due > last || until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(rows);
             }
+            let name = format!("commit {} of {}", *due, build::label(&series));
+            if let Some((row, from)) = ledger.earlier(&name) {
+                rows.push(Row { from: Some(from), ..row });
+                *due += 1;
+                continue;
+            }
+            let start = Instant::now();
             let commit = Commit::build(ctx, &host, &series, *due, worktree)?;
             *due += 1;
             drop(due);
             let _turn = turn.as_ref().map(lock);
             interrupt::check()?;
             ctx.ui.say(format!("commit {} of {last}", commit.depth));
-            rows.push(commit.test(ctx, extent, &plain)?);
+            let row = commit.test(ctx, extent, &plain)?;
+            ledger.note(ctx, &name, start, row.wrong.is_empty().then_some(&row));
+            rows.push(row);
         }
     };
     let walked = thread::scope(|scope| -> Result<Vec<_>> {
@@ -185,6 +202,7 @@ impl Commit {
             tally: Tally::default(),
             wrong: String::new(),
             why: String::new(),
+            from: None,
         };
         match &self.built {
             Err(error) => {
@@ -210,7 +228,11 @@ fn table(rows: &[Row]) -> Table {
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(["N", "subject", "build s", "passed", "failed", "skipped", "verdict"]);
     for row in rows {
-        let verdict = if row.wrong.is_empty() { "good" } else { &row.wrong };
+        let verdict = match &row.from {
+            Some(from) => format!("good, taken over from {from}"),
+            None if row.wrong.is_empty() => "good".into(),
+            None => row.wrong.clone(),
+        };
         table.add_row([
             row.depth.to_string(),
             row.subject.clone(),
@@ -218,8 +240,33 @@ fn table(rows: &[Row]) -> Table {
             row.tally.passed.to_string(),
             row.tally.failed.to_string(),
             row.tally.skipped.to_string(),
-            verdict.to_string(),
+            verdict,
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_recorded_as_it_is_and_shown_with_its_origin() {
+        let row = Row {
+            depth: 7,
+            subject: "virtio: \"mend\"\n".into(),
+            build_seconds: Some(1.25),
+            tally: Tally { passed: 3, failed: 0, skipped: 2 },
+            wrong: String::new(),
+            why: String::new(),
+            from: None,
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        let read: Row = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, row);
+        let taken = Row { from: Some("today at abc".into()), ..read };
+        let table = table(&[row, taken]).to_string();
+        let verdicts = ["| good ", "| good, taken over from today at abc "];
+        assert!(verdicts.iter().all(|verdict| table.contains(verdict)), "{table}");
+    }
 }

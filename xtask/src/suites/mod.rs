@@ -10,6 +10,7 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use duct::Expression;
+use serde::{Deserialize, Serialize};
 
 use crate::cmd::{Done, Step};
 use crate::ctx::Ctx;
@@ -93,7 +94,7 @@ impl TestResult {
 }
 
 /// How many ended in each way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub passed: usize,
     pub failed: usize,

@@ -8,14 +8,16 @@ use crate::bisect::suite::{self, Extent, PlainC, is_own_unit_test};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::gates;
+use crate::ledger::Ledger;
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Asked, Speed, meson};
 use crate::version::Point;
 
-pub fn checks(ctx: &Ctx, report: &mut Report) {
+pub fn checks(ctx: &Ctx, ledger: &Ledger, report: &mut Report) {
     for flavor in Flavor::value_variants() {
         if !in_test(*flavor) {
-            check(ctx, *flavor, report);
+            let name = format!("flavour {}", flavor.name());
+            ledger.checks(ctx, report, &name, |report| check(ctx, *flavor, report));
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::dual::{self, Scope, Side};
 use crate::flags;
 use crate::gates;
 use crate::host::Host;
+use crate::ledger::Ledger;
 use crate::patches;
 use crate::report::{Outcome, Report};
 use crate::series::Series;
@@ -80,6 +81,12 @@ impl Part {
         }
     }
 
+    /// Whether `--resume` takes it over as a whole. Those with long steps record each of them, and
+    /// what cargo checks reads the Markdown, too.
+    fn is_one(self) -> bool {
+        !matches!(self, Part::Cargo | Part::Commits | Part::Flavors)
+    }
+
     fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
     }
@@ -100,6 +107,10 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
         return report.finish();
     }
     let tip = built(ctx, &mut report, Point::Tip);
+    let ledger = match level {
+        Level::Full => Ledger::open(ctx, tip.as_ref(), args.resume),
+        _ => Ledger::default(),
+    };
     for part in Part::value_variants() {
         if args.only.is_some_and(|only| only != *part) {
             continue;
@@ -110,7 +121,14 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
             report.check(&part.name(), || Ok(Outcome::Skipped(reason.into())));
             continue;
         }
-        run_part(ctx, *part, level, until, tip.as_ref(), &mut report);
+        let run = |report: &mut Report| {
+            run_part(ctx, *part, level, until, tip.as_ref(), &ledger, report);
+        };
+        if part.is_one() {
+            ledger.checks(ctx, &mut report, &part.name(), run);
+        } else {
+            run(&mut report);
+        }
     }
     report.finish()
 }
@@ -121,15 +139,16 @@ fn run_part(
     level: Level,
     until: Option<Instant>,
     tip: Option<&Built>,
+    ledger: &Ledger,
     report: &mut Report,
 ) {
     match (part, tip) {
         (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
         (Part::Patches, _) => patches::check_all(ctx, report),
         (Part::Commits, _) => {
-            each_commit(ctx, Version::V10_2, level, until, report);
+            each_commit(ctx, Version::V10_2, level, until, ledger, report);
             if level == Level::Full {
-                each_commit(ctx, Version::V10_0, level, None, report);
+                each_commit(ctx, Version::V10_0, level, None, ledger, report);
             } else {
                 let reason = || Ok(Outcome::Skipped("only in --full".into()));
                 report.check("each commit of v10.0", reason);
@@ -156,11 +175,11 @@ fn run_part(
         (Part::Rebuild, Some(tip)) => gates::slow(ctx, tip, report),
         (Part::BadInput, Some(tip)) => badinput::checks(ctx, tip, report),
         (Part::Flavors, Some(tip)) => {
-            oldrust::check(ctx, tip, report);
+            ledger.checks(ctx, report, "older Rust", |report| oldrust::check(ctx, tip, report));
             report.pass("link beside another Rust library with its own std", || {
                 secondrust::check(ctx, tip)
             });
-            flavors::checks(ctx, report);
+            flavors::checks(ctx, ledger, report);
         }
     }
 }
@@ -236,6 +255,7 @@ fn each_commit(
     version: Version,
     level: Level,
     until: Option<Instant>,
+    ledger: &Ledger,
     report: &mut Report,
 ) {
     let extent = if level == Level::Full { Extent::Whole } else { Extent::Quick };
@@ -243,7 +263,7 @@ fn each_commit(
     let (mut last, mut left_out) = (0, None);
     report.check(&format!("each commit of v{version}"), || {
         last = Series::open(ctx, &tree)?.patches.len();
-        let walk = Walk { first: 1, last, extent, until };
+        let walk = Walk { first: 1, last, extent, until, ledger };
         left_out = bisect::each_commit(ctx, &tree, &walk)?;
         let none = left_out == Some(walk.first);
         Ok(if none { Outcome::Skipped("no time left".into()) } else { Outcome::Passed })

@@ -77,7 +77,7 @@ pub struct Test {
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
 
-    /// Adds the long suites, also at each commit and for the older QEMU; sanitizers, hazards and
+    /// Adds the long suites, also at each commit and for the other QEMU; sanitizers, hazards and
     /// other build flavours; QEMU's documentation; a planted defect. Takes hours
     #[arg(long)]
     pub full: bool,

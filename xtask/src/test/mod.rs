@@ -30,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::patches;
 use crate::report::{Outcome, Report};
 use crate::series::Series;
+use crate::setup::source;
 use crate::suites::{self, TestResult};
 use crate::version::{Point, Tree, Version};
 
@@ -146,12 +147,14 @@ fn run_part(
         (Part::Cargo, _) => cargo::checks(ctx, level, tip, report),
         (Part::Patches, _) => patches::check_all(ctx, report),
         (Part::Commits, _) => {
-            each_commit(ctx, Version::V10_2, level, until, ledger, report);
-            if level == Level::Full {
-                each_commit(ctx, Version::V10_0, level, None, ledger, report);
-            } else {
-                let reason = || Ok(Outcome::Skipped("only in --full".into()));
-                report.check("each commit of v10.0", reason);
+            each_commit(ctx, &ctx.tree, level, until, ledger, report);
+            for tree in other_releases(&ctx.tree) {
+                if level == Level::Full {
+                    each_commit(ctx, &tree, level, until, ledger, report);
+                } else {
+                    let reason = || Ok(Outcome::Skipped("only in --full".into()));
+                    report.check(&format!("each commit of {}", series_of(&tree)), reason);
+                }
             }
         }
         (Part::Planted, _) => {
@@ -250,27 +253,59 @@ fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
     }
 }
 
+/// The releases whose series is another than that of the tree.
+fn other_releases(tree: &Tree) -> impl Iterator<Item = Tree> {
+    let own = match tree {
+        Tree::Release(version) => Some(*version),
+        Tree::Dir(dir) => source::version_of(dir).ok(),
+    };
+    Version::ALL.into_iter().filter(move |version| Some(*version) != own).map(Tree::Release)
+}
+
+fn series_of(tree: &Tree) -> String {
+    match tree {
+        Tree::Release(version) => format!("v{version}"),
+        Tree::Dir(dir) => format!("the series on {}", dir.display()),
+    }
+}
+
 fn each_commit(
     ctx: &Ctx,
-    version: Version,
+    tree: &Tree,
     level: Level,
     until: Option<Instant>,
     ledger: &Ledger,
     report: &mut Report,
 ) {
     let extent = if level == Level::Full { Extent::Whole } else { Extent::Quick };
-    let tree = Tree::Release(version);
+    let series = series_of(tree);
     let (mut last, mut left_out) = (0, None);
-    report.check(&format!("each commit of v{version}"), || {
-        last = Series::open(ctx, &tree)?.patches.len();
+    report.check(&format!("each commit of {series}"), || {
+        last = Series::open(ctx, tree)?.patches.len();
         let walk = Walk { first: 1, last, extent, until, ledger };
-        left_out = bisect::each_commit(ctx, &tree, &walk)?;
+        left_out = bisect::each_commit(ctx, tree, &walk)?;
         let none = left_out == Some(walk.first);
         Ok(if none { Outcome::Skipped("no time left".into()) } else { Outcome::Passed })
     });
     if let Some(first) = left_out {
-        let reason = format!("no time left; cargo xtask bisect --from {first} runs them");
-        let name = format!("commits {first} to {last} of v{version}");
+        let command = format!("cargo xtask --qemu {tree} bisect --from {first}");
+        let reason = format!("no time left; {command} runs them");
+        let name = format!("commits {first} to {last} of {series}");
         report.check(&name, || Ok(Outcome::Skipped(reason)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_series_of_each_release_is_walked_once() {
+        let others = |tree| other_releases(&tree).map(|tree| tree.to_string()).collect::<Vec<_>>();
+        assert_eq!(others(Tree::Release(Version::V10_2)), ["10.0"]);
+        assert_eq!(others(Tree::Release(Version::V10_0)), ["10.2"]);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("VERSION"), "10.0.5\n").unwrap();
+        assert_eq!(others(Tree::Dir(dir.path().into())), ["10.2"]);
     }
 }

@@ -56,6 +56,9 @@ struct Row {
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
+    if let Some(program) = args.command.first().filter(|name| !search::may_be_found(ctx, name)) {
+        flags::wrong_usage(format!("there is no command {program:?} to run"));
+    }
     let series = Series::open(ctx, &ctx.tree)?;
     let last = args.to.unwrap_or(series.patches.len());
     let first = args.from.unwrap_or(1);

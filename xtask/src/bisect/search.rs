@@ -2,6 +2,7 @@
 //! Finding the first commit at which a command fails: `git bisect run` over the series.
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use duct::cmd;
 
 use super::WORKTREES;
 use crate::build::{self, Flavor};
-use crate::cmd::{Step, output};
+use crate::cmd::{Step, output, succeeds};
 use crate::ctx::Ctx;
 use crate::series::Series;
 use crate::setup::{self, Host};
@@ -18,6 +19,15 @@ use crate::worktree::{self, Worktree};
 
 /// 125 tells git that a commit which does not build says nothing about the command.
 const BUILD_AND_RUN: &str = r#"ninja -C build || exit 125; "$@""#;
+
+/// Whether the shell finds the program before anything is built; what may lie in a work tree can
+/// come to be there.
+pub fn may_be_found(ctx: &Ctx, program: &str) -> bool {
+    let path = Path::new(program);
+    let may_be_built =
+        path.starts_with(&ctx.target) || (path.is_relative() && program.contains('/'));
+    may_be_built || succeeds(&cmd!("sh", "-c", r#"command -v "$1""#, "sh", program))
+}
 
 /// Bisects between the commit before `first`, which must be good, and `last`, which must be bad.
 /// The subject of the first bad one.
@@ -71,4 +81,22 @@ fn run(worktree: &Worktree, command: &[String]) -> Result<Output> {
     let words = [&["-c", r#""$@""#, "sh"].map(String::from), command].concat();
     let run = cmd("sh", words).dir(worktree.dir()).stderr_to_stdout().stdout_capture();
     output(&run).context("cannot run the command")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_can_never_run_is_known_at_once() {
+        let cli = clap::Parser::parse_from(["xtask", "test"]);
+        let ctx = Ctx::new(&cli).unwrap();
+        let built = ctx.target.join("qemu/10.2/bisect/build/qemu-nbd");
+        for program in ["sh", "/bin/sh", "test", "build/qemu-nbd", &built.to_string_lossy()] {
+            assert!(may_be_found(&ctx, program), "{program}");
+        }
+        for program in ["/no/such/command", "no-such-command", ""] {
+            assert!(!may_be_found(&ctx, program), "{program}");
+        }
+    }
 }

@@ -3,21 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::process::exit;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::lock::shared;
+
 const INTERRUPTED: i32 = 130;
 
 static SEEN: AtomicBool = AtomicBool::new(false);
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
-
-fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// From now on SIGINT, SIGTERM and SIGHUP end the children; a second one ends us at once.
 pub fn install() -> Result<()> {
@@ -25,7 +23,7 @@ pub fn install() -> Result<()> {
         if SEEN.swap(true, Ordering::SeqCst) {
             exit(INTERRUPTED);
         }
-        let groups = groups();
+        let groups = shared(&GROUPS);
         for group in groups.iter() {
             // A group that has just ended is no news.
             let _ = killpg(Pid::from_raw(*group), Signal::SIGTERM);
@@ -61,7 +59,7 @@ pub struct Watched(i32);
 impl Watched {
     pub fn new(pid: u32) -> Watched {
         let pid = pid as i32;
-        groups().insert(pid);
+        shared(&GROUPS).insert(pid);
         Watched(pid)
     }
 
@@ -73,6 +71,6 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        groups().remove(&self.0);
+        shared(&GROUPS).remove(&self.0);
     }
 }

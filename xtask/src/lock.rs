@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! One `cargo xtask` at a time in a tree: a lock that the kernel drops with its holder.
+//! One `cargo xtask` at a time in a tree: a lock that the kernel drops with its holder. And one
+//! thread at a time at what they share.
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use nix::fcntl::{Flock, FlockArg};
@@ -26,4 +28,9 @@ pub fn acquire(ctx: &Ctx, path: &Path) -> Result<Lock> {
     Flock::lock(open()?, FlockArg::LockExclusive)
         .map(|held| Lock { _held: held })
         .map_err(|(_, errno)| anyhow!("cannot lock {}: {errno}", path.display()))
+}
+
+/// Whoever panicked with it is told of elsewhere.
+pub fn shared<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ mod alone;
 mod search;
 pub mod suite;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::flags;
 use crate::host::Host;
 use crate::interrupt;
 use crate::ledger::Ledger;
+use crate::lock::shared;
 use crate::series::Series;
 use crate::setup;
 use crate::suites::{self, Tally};
@@ -113,7 +114,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
         let mut rows = Vec::new();
         loop {
             // Held while it builds, so that one does at a time.
-            let mut due = lock(&due);
+            let mut due = shared(&due);
             if *due > last || until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(rows);
             }
@@ -127,7 +128,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
             let commit = Commit::build(ctx, &host, &series, *due, worktree)?;
             *due += 1;
             drop(due);
-            let _turn = turn.as_ref().map(lock);
+            let _turn = turn.as_ref().map(shared);
             interrupt::check()?;
             ctx.ui.say(format!("commit {} of {last}", commit.depth));
             let row = commit.test(ctx, extent, &plain)?;
@@ -137,7 +138,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     };
     let walked = thread::scope(|scope| -> Result<Vec<_>> {
         let walkers = WORKTREES.map(|worktree| {
-            let to_end = || walk(worktree).inspect_err(|_| *lock(&due) = usize::MAX);
+            let to_end = || walk(worktree).inspect_err(|_| *shared(&due) = usize::MAX);
             scope.spawn(to_end)
         });
         let walked = walkers.into_iter().map(|walker| {
@@ -160,10 +161,6 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
         why.join("\n")
     );
     Ok(left_out)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A commit that is ready to be tested.

@@ -8,11 +8,11 @@ use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
 
-use super::lock;
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::Plan;
 use crate::dual::rates::{self, Judgement};
+use crate::lock::shared;
 use crate::suites::{Asked, Speed, TestResult, Verdict, iotests, meson};
 use crate::version::{Point, Tree};
 
@@ -106,7 +106,7 @@ impl PlainC<'_> {
     }
 
     pub fn failing(&self) -> BTreeSet<String> {
-        lock(&self.failing).clone()
+        shared(&self.failing).clone()
     }
 
     /// Runs a test that failed on the series in rounds on both sides. How often it failed, if plain C
@@ -133,7 +133,7 @@ impl PlainC<'_> {
         };
         let Rounds { runs, on_base, on_series } = rounds;
         if on_base == runs {
-            lock(&self.failing).insert(name.to_string());
+            shared(&self.failing).insert(name.to_string());
         }
         Ok(Some(format!("{on_series} of {runs} times, on plain C {on_base}")))
     }

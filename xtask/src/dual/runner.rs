@@ -18,6 +18,7 @@ use super::plan::Test;
 use crate::interrupt::{self, Watched};
 use crate::suites::processes;
 use crate::suites::tap::{self, Results};
+use crate::wait::comes_true;
 
 /// Freed memory is overwritten, so that a use after free shows; the same byte on both sides.
 pub const PERTURB: &str = "165";
@@ -123,24 +124,14 @@ fn end_of(test: &Test, log: &Path, scratch: &Path) -> Result<String> {
         .stderr(out)
         .spawn()?;
     let watched = Watched::new(child.id());
-    let deadline = Instant::now() + test.limit;
-    let mut pause = Duration::from_millis(2);
-    let end = loop {
-        if let Some(status) = child.try_wait()? {
-            break end(status);
-        }
-        if Instant::now() >= deadline {
-            break format!("no end within {} s", test.limit.as_secs());
-        }
-        sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    };
+    let ended = comes_true(test.limit, || Ok(child.try_wait()?.is_some()))?;
     watched.sweep();
-    child.wait()?;
-    Ok(end)
+    let status = child.wait()?;
+    Ok(if ended { end(status) } else { format!("no end within {} s", test.limit.as_secs()) })
 }
 
-fn end(status: ExitStatus) -> String {
+/// How a program ended, in words.
+pub fn end(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),

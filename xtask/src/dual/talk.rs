@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::line::{Line, PATIENCE};
-use super::runner::PERTURB;
+use super::runner::{PERTURB, end};
 use super::script::{Session, Step};
 use crate::interrupt::Watched;
 use crate::wait::comes_true;
@@ -212,12 +212,4 @@ fn wait(child: &mut Child) -> Result<ExitStatus> {
         bail!("closed its output but did not end within {} s", PATIENCE.as_secs());
     }
     Ok(child.wait()?)
-}
-
-fn end(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => status.to_string(),
-    }
 }

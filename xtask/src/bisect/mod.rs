@@ -47,6 +47,8 @@ struct Row {
     subject: String,
     build_seconds: Option<f64>,
     tally: Tally,
+    /// What counts as skipped since plain C fails it, too, and how it does.
+    excused: Vec<(String, String)>,
     /// Empty if all is well.
     wrong: String,
     /// What that is, at length.
@@ -150,6 +152,11 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
     out!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
+    for row in &rows {
+        for (name, excuse) in &row.excused {
+            out!("skipped at commit {}: {name}: {excuse}", row.depth);
+        }
+    }
     let bad = rows.iter().filter(|row| !row.wrong.is_empty());
     let why: Vec<_> =
         bad.map(|row| format!("commit {}, {}: {}", row.depth, row.subject, row.why)).collect();
@@ -200,6 +207,7 @@ impl Commit {
             subject: self.subject.clone(),
             build_seconds: None,
             tally: Tally::default(),
+            excused: Vec::new(),
             wrong: String::new(),
             why: String::new(),
             from: None,
@@ -215,6 +223,7 @@ impl Commit {
                 row.build_seconds = Some(built.seconds);
                 let results = suite::run(ctx, built, &self.label, extent, Some(plain))?;
                 row.tally = Tally::of(&results);
+                row.excused = suites::excused(&results);
                 row.wrong = suites::failures(&results).join(" ");
                 row.why = suites::failures_told(&results);
             }
@@ -257,6 +266,7 @@ mod tests {
             subject: "virtio: \"mend\"\n".into(),
             build_seconds: Some(1.25),
             tally: Tally { passed: 3, failed: 0, skipped: 2 },
+            excused: vec![("051".into(), "failed alone 5 of 5 times, on plain C 5".into())],
             wrong: String::new(),
             why: String::new(),
             from: None,

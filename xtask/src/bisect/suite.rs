@@ -105,7 +105,7 @@ impl PlainC<'_> {
         PlainC { tree, flavor, failing: Mutex::default() }
     }
 
-    pub fn failing(&self) -> BTreeSet<String> {
+    fn failing(&self) -> BTreeSet<String> {
         shared(&self.failing).clone()
     }
 
@@ -201,16 +201,19 @@ pub fn run(
         iotests.into_iter().partition(|name| iotests::exists(&built.source, name));
     let known = plain.map(PlainC::failing).unwrap_or_default();
     let due = |name: &String| !known.contains(name);
-    let (names, mut skipped): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
+    let (names, mut failing): (Vec<_>, Vec<_>) = meson.into_iter().partition(due);
     let (there, out): (Vec<_>, Vec<_>) = there.into_iter().partition(due);
-    skipped.extend(out);
+    failing.extend(out);
     let speed = if extent == Extent::Own { Speed::Slow } else { Speed::Quick };
     let mut results = run_named(ctx, build, label, speed, names, there, plain)?;
     if !missing.is_empty() {
         ctx.ui.say(format!("skipped, this QEMU has no such iotests: {}", missing.join(" ")));
     }
-    skipped.extend(missing);
-    results.extend(skipped.into_iter().map(|name| TestResult::new(name, Verdict::Skip)));
+    results.extend(missing.into_iter().map(|name| TestResult::new(name, Verdict::Skip)));
+    results.extend(failing.into_iter().map(|name| TestResult {
+        excuse: Some("not run, plain C was seen to fail it every time".into()),
+        ..TestResult::new(name, Verdict::Skip)
+    }));
     Ok(results)
 }
 
@@ -295,7 +298,9 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
             };
             match excuse {
                 Some(often) => {
-                    ctx.ui.say(format!("unsteady: {name} failed alone {often}"));
+                    let excuse = format!("failed alone {often}");
+                    ctx.ui.say(format!("unsteady: {name} {excuse}"));
+                    result.excuse = Some(excuse);
                     result.verdict = Verdict::Skip;
                 }
                 None => result.words = failed.words,

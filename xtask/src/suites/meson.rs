@@ -43,7 +43,7 @@ impl Logged {
             }
             _ => String::new(),
         };
-        TestResult { name, verdict, left_out: left_out(&self.stdout), words }
+        TestResult { name, verdict, left_out: left_out(&self.stdout), words, excuse: None }
     }
 }
 

@@ -85,11 +85,14 @@ pub struct TestResult {
     pub left_out: Vec<(String, String)>,
     /// The end of what it printed, if it failed.
     pub words: String,
+    /// How plain C fails it, too, if that is why it counts as skipped.
+    pub excuse: Option<String>,
 }
 
 impl TestResult {
     pub fn new(name: impl Into<String>, verdict: Verdict) -> TestResult {
-        TestResult { name: name.into(), verdict, left_out: Vec::new(), words: String::new() }
+        let (name, left_out, words) = (name.into(), Vec::new(), String::new());
+        TestResult { name, verdict, left_out, words, excuse: None }
     }
 }
 
@@ -110,6 +113,12 @@ impl Tally {
             skipped: count(Verdict::Skip),
         }
     }
+}
+
+/// The tests that count as skipped since plain C fails them, too, and how it does.
+pub fn excused(results: &[TestResult]) -> Vec<(String, String)> {
+    let excused = results.iter().filter_map(|result| Some((&result.name, result.excuse.as_ref()?)));
+    excused.map(|(name, excuse)| (name.clone(), excuse.clone())).collect()
 }
 
 /// The names of the tests that failed.

@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::slice::from_ref;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::compare::{self, Difference, Schemas};
 use super::script::{self, Session};
 use super::side::Side;
-use super::talk::{self, Talk};
+use super::talk::{self, Talk, WELL};
 
 /// One script as plain C answered it.
 pub struct Conversation {
@@ -62,18 +63,18 @@ impl Conversation {
     }
 }
 
-/// What shows that the series does not survive. No entry of the list can explain it away: the name
-/// of the difference does not begin with that of the session.
+/// What shows that the series does not survive, or answers wrongly all the while. No entry of the list
+/// can explain it away: the name of the difference does not begin with that of the session.
 fn not_survived(name: &str, talk: &Talk) -> Option<Difference> {
-    (!survived(talk)).then(|| Difference {
+    (!survived(talk) || !talk.unfit.is_empty()).then(|| Difference {
         item: format!("must survive: {name}"),
-        base: "exit code 0, each thread as it should be".into(),
-        series: format!("{}, {}", talk.end, talk.threads.join(", ")),
+        base: format!("{WELL}, each thread and each answer as it should be"),
+        series: [from_ref(&talk.end), &talk.threads, &talk.unfit].concat().join(", "),
     })
 }
 
 fn survived(talk: &Talk) -> bool {
-    talk.end == "exit code 0" && talk.gave_up.is_none() && talk.threads.is_empty()
+    talk.end == WELL && talk.gave_up.is_none() && talk.threads.is_empty()
 }
 
 fn hold(sessions: &[Session], name: &str, side: &Side, records: &Path) -> Result<Vec<Talk>> {

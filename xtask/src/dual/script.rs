@@ -7,8 +7,11 @@
 //! session NAME: PROGRAM ARGUMENTS       starts a program, quoted as for a shell
 //! session NAME (nofile=N): ...          with a limit on open files
 //! session NAME (may end): ...           the program may end before the last step
-//! session NAME (hazard): ...            plain C does not survive it, the series must
+//! session NAME (hazard): ...            plain C does not survive it; the series must, and must answer
+//!                                       each line by a return and end each program with 0
 //! {"execute": ...}                      sent as it stands, right or wrong
+//! fails WORDS: {"execute": ...}         the same; a hazard demands an error that has these words
+//! may fail WORDS: {"execute": ...}      the same; a hazard takes that error as well as a return
 //! hmp info iothreads                    the same by human-monitor-command
 //! await DEVICE_DELETED                  goes on when the event has come
 //! run qemu-io ARGUMENTS                 another program of the build, in the session's directory
@@ -38,13 +41,34 @@ pub struct Session {
 #[derive(Debug, PartialEq)]
 pub enum Step {
     /// A line for the monitor, which answers with one.
-    Send(String),
+    Send(String, Reply),
     /// The name of an event.
     Await(String),
     /// Another program with its arguments.
     Run(Vec<String>),
     /// How many threads should have a name, and which.
     Threads(usize, String),
+}
+
+/// What the series must answer where plain C cannot be asked.
+#[derive(Debug, PartialEq)]
+pub enum Reply {
+    Returns,
+    /// An error that has these words.
+    Fails(String),
+    MayFail(String),
+}
+
+impl Reply {
+    pub fn fits(&self, reply: &str) -> bool {
+        let returns = reply.starts_with(r#"{"return": "#);
+        let fails = |words: &String| reply.starts_with(r#"{"error": "#) && reply.contains(words);
+        match self {
+            Reply::Returns => returns,
+            Reply::Fails(words) => fails(words),
+            Reply::MayFail(words) => returns || fails(words),
+        }
+    }
 }
 
 type Lists = BTreeMap<String, Vec<String>>;
@@ -120,12 +144,19 @@ fn session(rest: &str) -> Result<Session> {
 
 fn step(line: &str) -> Result<Step> {
     if line.starts_with('{') {
-        Ok(Step::Send(line.to_string()))
+        Ok(Step::Send(line.to_string(), Reply::Returns))
+    } else if let Some(rest) = line.strip_prefix("fails ") {
+        let (words, line) = rest.split_once(": ").context("words and a line")?;
+        Ok(Step::Send(line.to_string(), Reply::Fails(words.to_string())))
+    } else if let Some(rest) = line.strip_prefix("may fail ") {
+        let (words, line) = rest.split_once(": ").context("words and a line")?;
+        Ok(Step::Send(line.to_string(), Reply::MayFail(words.to_string())))
     } else if let Some(command) = line.strip_prefix("hmp ") {
         let line = serde_json::to_string(command)?;
-        Ok(Step::Send(format!(
+        let line = format!(
             r#"{{"execute": "human-monitor-command", "arguments": {{"command-line": {line}}}}}"#
-        )))
+        );
+        Ok(Step::Send(line, Reply::Returns))
     } else if let Some(event) = line.strip_prefix("await ") {
         Ok(Step::Await(event.to_string()))
     } else if let Some(words) = line.strip_prefix("run ") {
@@ -165,7 +196,7 @@ mod tests {
         let steps = sessions.into_iter().flat_map(|session| session.steps);
         steps
             .map(|step| match step {
-                Step::Send(line) => line,
+                Step::Send(line, _) => line,
                 Step::Await(event) => format!("await {event}"),
                 Step::Run(words) => words.join(" "),
                 Step::Threads(count, name) => format!("{count} of {name}"),
@@ -215,12 +246,30 @@ mod tests {
     }
 
     #[test]
+    fn a_hazard_demands_its_replies() {
+        let text = "session s (hazard): p\n{}\nfails not found: {\"a\": 1}\nmay fail in use: {}\n";
+        assert_eq!(sent(text), ["{}", "{\"a\": 1}", "{}"]);
+        let replies =
+            [r#"{"return": {}}"#, r#"{"error": "not found"}"#, r#"{"error": "in use"}"#, "in use"];
+        let steps = parse(text).unwrap().remove(0).steps.into_iter();
+        let fits: Vec<_> = steps
+            .map(|step| match step {
+                Step::Send(_, wanted) => replies.map(|reply| wanted.fits(reply)),
+                _ => [false; 4],
+            })
+            .collect();
+        let returns = [true, false, false, false];
+        assert_eq!(fits, [returns, [false, true, false, false], [true, false, true, false]]);
+    }
+
+    #[test]
     fn mistakes_name_their_line() {
         for text in [
             "{\"no\": \"session\"}",
             "session s (x): p",
             "session s: p\nwhat",
             "session s: p\nthreads IO t0",
+            "session s: p\nfails {}",
             "session s: p\nfor x:\n  {}",
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());

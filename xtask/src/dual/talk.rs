@@ -23,6 +23,9 @@ use crate::wait::comes_true;
 /// Threads that come or go do so within this.
 const MOMENT: Duration = Duration::from_secs(2);
 
+/// How a program ends if all is well.
+pub const WELL: &str = "exit code 0";
+
 /// What was said in one session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Talk {
@@ -38,6 +41,8 @@ pub struct Talk {
     pub gave_up: Option<String>,
     /// Threads that should not be there, or should and are not.
     pub threads: Vec<String>,
+    /// Answers that a hazard must not have.
+    pub unfit: Vec<String>,
 }
 
 impl Talk {
@@ -141,10 +146,15 @@ fn say(session: &Session, place: &Place, line: &mut Line, talk: &mut Talk) -> Re
     let mut awaited = BTreeMap::new();
     for step in &session.steps {
         match step {
-            Step::Send(text) => {
+            Step::Send(text, wanted) => {
                 line.send(text);
                 match line.reply(talk)? {
-                    Some(reply) => talk.exchanges.push((text.clone(), reply)),
+                    Some(reply) => {
+                        if session.hazard && !wanted.fits(&reply) {
+                            talk.unfit.push(format!("{text} is answered by {reply}"));
+                        }
+                        talk.exchanges.push((text.clone(), reply));
+                    }
                     None if may_end => return Ok(()),
                     None => bail!("ended instead of an answer to {text}"),
                 }
@@ -160,6 +170,9 @@ fn say(session: &Session, place: &Place, line: &mut Line, talk: &mut Talk) -> Re
             }
             Step::Run(words) => {
                 let output = run(words, place)?;
+                if session.hazard && !output.ends_with(WELL) {
+                    talk.unfit.push(format!("{} ends so: {output}", words.join(" ")));
+                }
                 talk.exchanges.push((format!("run {}", words.join(" ")), output));
             }
             Step::Threads(wanted, name) => {

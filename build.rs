@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn qemu_build(root: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
     if let Some(named) = env::var_os("QEMU_BUILD_DIR") {
         let named = PathBuf::from(named);
-        if named.join("compile_commands.json").exists() {
+        if is_configured(&named) {
             return Ok(Some(named.canonicalize()?));
         }
         return Err(format!(
@@ -109,9 +109,14 @@ fn qemu_build(root: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", current.display());
     let Ok(named) = fs::read_to_string(current) else { return Ok(None) };
     let build = PathBuf::from(named.trim_end());
+    Ok(is_configured(&build).then_some(build))
+}
+
+/// Whether it has what says how QEMU is compiled; if that changes, the bindings may.
+fn is_configured(build: &Path) -> bool {
     let commands = build.join("compile_commands.json");
     println!("cargo::rerun-if-changed={}", commands.display());
-    Ok(commands.exists().then_some(build))
+    commands.exists()
 }
 
 /// The flags that find QEMU's headers, absolute, as the C compiler gets them for

@@ -139,14 +139,21 @@ pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {
     ended.must_say(&["cargo was not found", "Install Rust"])
 }
 
+/// Neither what is not there nor what is empty is the crate.
 pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
     let _lock = lock::acquire(ctx, &tip.source.with_extension("lock"))?;
     let link = tip.source.join("subprojects/qemu-iothread");
     let points_to = fs::read_link(&link).context("the crate is not linked into the tree")?;
     fs::remove_file(&link)?;
-    let ended = small(ctx, tip, |configure| configure);
+    let absent = small(ctx, tip, |configure| configure);
+    fs::create_dir(&link)?;
+    let empty = small(ctx, tip, |configure| configure);
+    fs::remove_dir(&link)?;
     symlink(points_to, &link).context("cannot link the crate again")?;
-    ended?.must_say(&["subprojects/qemu-iothread"])
+    for ended in [absent?, empty?] {
+        ended.must_say(&["subprojects/qemu-iothread is missing or empty"])?;
+    }
+    Ok(())
 }
 
 /// configure in a build directory that is thrown away.

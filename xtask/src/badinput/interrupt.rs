@@ -17,9 +17,9 @@ use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
 use crate::gates::rebuild::touch_header;
 use crate::interrupt::Watched;
+use crate::wait::comes_true;
 
-/// Tenths of a second.
-const PATIENCE: u32 = 30;
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Long enough for the step to be busy, too short for it to end.
 const INTO_THE_STEP: Duration = Duration::from_millis(700);
@@ -57,7 +57,7 @@ pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
 }
 
 /// Starts it, waits for a line that begins so, then sends SIGINT to it alone.
-fn interrupted(command: &Expression, line: &str) -> Result<Ended> {
+pub fn interrupted(command: &Expression, line: &str) -> Result<Ended> {
     let reader = in_own_group(command).stdin_null().stderr_to_stdout().unchecked().reader()?;
     let pid = *reader.pids().first().context("it has no process id")?;
     let _watched = Watched::new(pid);
@@ -81,14 +81,12 @@ fn interrupted(command: &Expression, line: &str) -> Result<Ended> {
 
 /// Children were told to end before the command ended; their last moments may come after it.
 fn all_gone(is_child: impl Fn(&Path) -> bool) -> Result<()> {
-    for _ in 0..PATIENCE {
+    let none_left = || {
         let all = fs::read_dir("/proc").context("no /proc")?;
-        if !all.flatten().any(|entry| is_child(&entry.path())) {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    bail!("a child outlived the command")
+        Ok(!all.flatten().any(|entry| is_child(&entry.path())))
+    };
+    ensure!(comes_true(PATIENCE, none_left)?, "a child outlived the command");
+    Ok(())
 }
 
 fn mentions(process: &Path, path: &Path) -> bool {

@@ -5,18 +5,24 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
 use nix::unistd::Uid;
 
+use super::interrupt::interrupted;
 use super::sandbox::{Sandbox, is_empty, run};
 use crate::cmd::{read, succeeds};
 use crate::ctx::Ctx;
 use crate::report::Outcome;
+use crate::setup::source;
+use crate::version::{Tree, Version};
 
 /// Nothing listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";
 const NOBODY: u32 = 65534;
+
+/// What the user reads when the disk is full.
+const FULL: [&str; 2] = ["the disk is full", "run the same command again"];
 
 pub fn no_network(ctx: &Ctx) -> Result<()> {
     let setup_in = |sandbox: &Sandbox| offline(sandbox.xtask(&["setup"])).env("PIP_RETRIES", "0");
@@ -61,15 +67,14 @@ pub fn not_root(ctx: &Ctx) -> Result<Outcome> {
 
 pub fn disk_full(ctx: &Ctx) -> Result<Outcome> {
     let sandbox = Sandbox::new(ctx)?;
-    let Some(cache) = Small::mount(sandbox.path("cache")) else {
-        return Ok(Outcome::Skipped("only root can mount a small file system".into()));
+    let Some(cache) = Small::mount(sandbox.path("cache"), "1m") else {
+        return Ok(no_mount());
     };
-    let full = ["the disk is full", "run the same command again"];
     let setup = sandbox.xtask(&["setup"]);
-    run(&setup)?.must_say(&full)?;
-    run(&setup)?.must_say(&full)?;
+    run(&setup)?.must_say(&FULL)?;
+    run(&setup)?.must_say(&FULL)?;
     // With room, the same command goes on from there.
-    read(&cmd!("mount", "-o", "remount,size=200m", &cache.0))?;
+    cache.resize("200m")?;
     run(&sandbox.xtask(&["setup", "--no-install"]))?.must_say(&["to be installed by pip"])?;
     drop(cache);
     let left = fs::read_dir(sandbox.path("cache"))?.next();
@@ -77,13 +82,44 @@ pub fn disk_full(ctx: &Ctx) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A file system of 1 MiB, while it lives.
+/// QEMU's source does not fit; then there is room, and Ctrl-C; then all is well.
+pub fn half_unpacked(ctx: &Ctx) -> Result<Outcome> {
+    for version in Version::ALL {
+        source::base(ctx, &Tree::Release(version)).context("there is nothing to unpack")?;
+    }
+    let sandbox = Sandbox::new(ctx)?;
+    sandbox.share_tools(ctx)?;
+    sandbox.share_downloads(ctx)?;
+    fs::create_dir(sandbox.path("target"))?;
+    let Some(target) = Small::mount(sandbox.path("target"), "100m") else {
+        return Ok(no_mount());
+    };
+    let setup = sandbox.xtask(&["setup"]);
+    run(&setup)?.must_say(&FULL)?;
+    target.resize("3g")?;
+    let ended = interrupted(&setup, "unpack ")?;
+    ensure!(ended.code == Some(130), "exit code {:?}:\n{}", ended.code, ended.text);
+    let again = run(&setup)?;
+    ensure!(again.code == Some(0), "the third run fails:\n{}", again.text);
+    Ok(Outcome::Passed)
+}
+
+fn no_mount() -> Outcome {
+    Outcome::Skipped("only root can mount a small file system".into())
+}
+
+/// A small file system, while it lives.
 struct Small(PathBuf);
 
 impl Small {
-    fn mount(place: PathBuf) -> Option<Small> {
-        let mount = cmd!("mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", &place);
+    fn mount(place: PathBuf, size: &str) -> Option<Small> {
+        let options = format!("size={size},mode=755");
+        let mount = cmd!("mount", "-t", "tmpfs", "-o", options, "tmpfs", &place);
         succeeds(&mount).then_some(Small(place))
+    }
+
+    fn resize(&self, size: &str) -> Result<()> {
+        read(&cmd!("mount", "-o", format!("remount,size={size}"), &self.0)).map(drop)
     }
 }
 

@@ -18,6 +18,9 @@ pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.pass("bad input: no network", || machine::no_network(ctx));
     report.check("bad input: not root", || machine::not_root(ctx));
     report.check("bad input: disk full", || machine::disk_full(ctx));
+    report.check("bad input: disk full, then Ctrl-C, while QEMU's source is unpacked", || {
+        machine::half_unpacked(ctx)
+    });
     report.pass("bad input: a host that is not served", || configure::host(ctx));
     report.pass("bad input: rustc or cargo too old, no libclang", || configure::tools(ctx));
     report.pass("bad input: a sanitizer that rustc does not take", || configure::sanitizers(ctx));

@@ -62,11 +62,20 @@ impl Sandbox {
         self.dir.path().join(name)
     }
 
-    /// Everything that earlier runs left in the cache is there too.
+    /// The Python tools that earlier runs left in the cache are there too.
     pub fn share_tools(&self, ctx: &Ctx) -> Result<()> {
+        self.share(ctx, "venv-")
+    }
+
+    /// So are the packages of QEMU's source.
+    pub fn share_downloads(&self, ctx: &Ctx) -> Result<()> {
+        self.share(ctx, "src")
+    }
+
+    fn share(&self, ctx: &Ctx, prefix: &str) -> Result<()> {
         fs::create_dir_all(self.path("cache/qemu-iothread"))?;
         for entry in fs::read_dir(&ctx.cache)?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with("venv-") {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
                 let to = self.path("cache/qemu-iothread").join(entry.file_name());
                 symlink(entry.path(), to)?;
             }

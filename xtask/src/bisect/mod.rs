@@ -3,6 +3,7 @@
 //! or the first commit at which a command fails; or each commit's tests without the commit.
 
 mod alone;
+pub mod plain_c;
 mod search;
 pub mod suite;
 
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
 
+use self::plain_c::PlainC;
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
@@ -108,7 +110,7 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let &Walk { first, last, extent, until, ledger } = walk;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
-    let plain = suite::PlainC::new(tree, Flavor::Default);
+    let plain = PlainC::new(tree, Flavor::Default);
     // The whole suites run at one commit at a time.
     let turn = (extent == suite::Extent::Whole).then(|| Mutex::new(()));
     let due = Mutex::new(first);
@@ -201,7 +203,7 @@ impl Commit {
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
-    fn test(&self, ctx: &Ctx, extent: suite::Extent, plain: &suite::PlainC) -> Result<Row> {
+    fn test(&self, ctx: &Ctx, extent: suite::Extent, plain: &PlainC) -> Result<Row> {
         let mut row = Row {
             depth: self.depth,
             subject: self.subject.clone(),

@@ -3,18 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
 
-use crate::build::{self, Built, Flavor};
+use super::plain_c::PlainC;
+use crate::build::Built;
 use crate::ctx::Ctx;
 use crate::dual::Plan;
-use crate::dual::rates::{self, Judgement};
-use crate::lock::shared;
 use crate::suites::{Asked, Speed, TestResult, Verdict, iotests, meson};
-use crate::version::{Point, Tree};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,87 +88,6 @@ const SHORT_IOTESTS: &[&str] = &[
 
 /// Those that the series brings, each from its commit on.
 const OWN_IOTESTS: &[&str] = &["iothread-holders", "qsd-iothreads"];
-
-/// Plain C, asked about what fails: some of QEMU's tests need what not every machine has, or fail now
-/// and then.
-pub struct PlainC<'a> {
-    tree: &'a Tree,
-    flavor: Flavor,
-    /// What it was seen to fail every time: that tells nothing of a commit, and is run no more.
-    failing: Mutex<BTreeSet<String>>,
-}
-
-impl PlainC<'_> {
-    pub fn new(tree: &Tree, flavor: Flavor) -> PlainC<'_> {
-        PlainC { tree, flavor, failing: Mutex::default() }
-    }
-
-    fn failing(&self) -> BTreeSet<String> {
-        shared(&self.failing).clone()
-    }
-
-    /// Runs a test that failed on the series in rounds on both sides. How often it failed, if plain C
-    /// does so, too, and no less often; nothing if not, or if plain C has no such test.
-    fn fails_too(
-        &self,
-        ctx: &Ctx,
-        name: &str,
-        series: &Path,
-        fails: impl Fn(&Path) -> Result<bool>,
-    ) -> Result<Option<String>> {
-        if is_brought(name) {
-            return Ok(None);
-        }
-        let company = in_company();
-        let base = build::aside(ctx, self.tree, Point::Base, self.flavor)?;
-        drop(company);
-        let known = meson::list(&base.build)?;
-        if !iotests::exists(&base.source, name) && !known.iter().any(|known| known == name) {
-            return Ok(None);
-        }
-        let Some(rounds) = Rounds::run(|| fails(&base.build), || fails(series))? else {
-            return Ok(None);
-        };
-        let Rounds { runs, on_base, on_series } = rounds;
-        if on_base == runs {
-            shared(&self.failing).insert(name.to_string());
-        }
-        Ok(Some(format!("{on_series} of {runs} times, on plain C {on_base}")))
-    }
-}
-
-/// How often a test failed in so many runs on each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Rounds {
-    runs: usize,
-    on_base: usize,
-    on_series: usize,
-}
-
-impl Rounds {
-    /// Goes on until it is clear that the series fails no more often than plain C, which must be seen
-    /// to fail; nothing if that does not become clear.
-    fn run(
-        base: impl Fn() -> Result<bool>,
-        series: impl Fn() -> Result<bool>,
-    ) -> Result<Option<Rounds>> {
-        let mut rounds = Rounds::default();
-        for _ in 0..rates::ROUNDS {
-            for _ in 0..rates::ROUND {
-                rounds.runs += 1;
-                rounds.on_base += usize::from(base()?);
-                rounds.on_series += usize::from(series()?);
-            }
-            let Rounds { runs, on_base, on_series } = rounds;
-            match rates::judge(on_base, on_series, runs) {
-                Judgement::Different if on_series > on_base => return Ok(None),
-                Judgement::Different | Judgement::Chance if on_base > 0 => return Ok(Some(rounds)),
-                _ => (),
-            }
-        }
-        Ok(None)
-    }
-}
 
 /// Runs what is due at this point of the series. What `plain` fails as often counts as skipped.
 pub fn run(
@@ -311,7 +228,7 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
 }
 
 /// True for the tests that the series brings: plain C has none of them.
-fn is_brought(name: &str) -> bool {
+pub fn is_brought(name: &str) -> bool {
     let tests = PINNED.iter().chain(OF_HOLDERS).map(|(name, _)| name);
     tests.chain(OWN_IOTESTS).any(|brought| *brought == name)
 }
@@ -376,27 +293,6 @@ mod tests {
         assert_eq!(verdict(0), Verdict::Pass);
         assert_eq!(verdict(1), Verdict::Pass);
         assert_eq!(verdict(2), Verdict::Fail);
-    }
-
-    #[test]
-    fn only_what_fails_on_plain_c_is_excused() {
-        // Each side fails in every so manieth run, or never.
-        let every = |n: usize| {
-            let runs = std::cell::Cell::new(0);
-            move || {
-                runs.set(runs.get() + 1);
-                Ok(n > 0 && runs.get() % n == 0)
-            }
-        };
-        let judged = |base, series| Rounds::run(every(base), every(series)).unwrap();
-        let seen = |runs, on_base, on_series| Some(Rounds { runs, on_base, on_series });
-        assert_eq!(judged(0, 1), None);
-        assert_eq!(judged(0, 4), None);
-        assert_eq!(judged(3, 3), seen(5, 1, 1));
-        assert_eq!(judged(1, 1), seen(5, 5, 5));
-        assert_eq!(judged(7, 4), seen(10, 1, 2));
-        assert_eq!(judged(7, 1), None);
-        assert!(is_brought("qsd-iothreads") && !is_brought("iothreads-nbd-export"));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
-use crate::bisect::suite::{self, Extent, PlainC, is_own_unit_test};
+use crate::bisect::plain_c::PlainC;
+use crate::bisect::suite::{self, Extent, is_own_unit_test};
 use crate::build::{self, Built, Flavor};
 use crate::ctx::Ctx;
 use crate::gates;

@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 
 use crate::lock::shared;
 
-const INTERRUPTED: i32 = 130;
+/// The exit code of whoever was interrupted, as shells have it.
+pub const INTERRUPTED: i32 = 130;
 
 static SEEN: AtomicBool = AtomicBool::new(false);
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());

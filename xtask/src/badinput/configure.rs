@@ -51,7 +51,7 @@ fn check(ctx: &Ctx, changed: Option<(&str, &str)>) -> Expression {
 
 pub fn host(ctx: &Ctx) -> Result<()> {
     let served = run(&check(ctx, None))?;
-    ensure!(served.code == Some(0), "this host is refused:\n{}", served.text);
+    served.must_exit(0).context("this host is refused")?;
     let refused = [
         ("--host-system", "windows", "windows"),
         ("--host-cpu", "wasm32", "wasm32"),
@@ -95,7 +95,7 @@ pub fn sanitizers(ctx: &Ctx) -> Result<()> {
     {
         let check = check(ctx, Some(("--sanitizers", "address,undefined")));
         let ended = run(&check.env("RUSTC_BOOTSTRAP", bootstrap))?;
-        ensure!(ended.code == Some(0), "refused:\n{}", ended.text);
+        ended.must_exit(0).context("refused")?;
         ended.says(&[phrase, &format!("\nRUSTC_BOOTSTRAP={bootstrap}\n")])?;
     }
     Ok(())

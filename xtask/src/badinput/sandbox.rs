@@ -27,10 +27,15 @@ pub struct Ended {
 impl Ended {
     /// Fails unless it failed as it should and said all this.
     pub fn must_say(&self, phrases: &[&str]) -> Result<()> {
-        ensure!(self.code == Some(1), "exit code {:?}:\n{}", self.code, self.text);
+        self.must_exit(1)?;
         let errors = self.text.lines().filter(|line| line.starts_with("error:"));
         ensure!(errors.count() <= 1, "more than one error:\n{}", self.text);
         self.says(phrases)
+    }
+
+    pub fn must_exit(&self, code: i32) -> Result<()> {
+        ensure!(self.code == Some(code), "exit code {:?}:\n{}", self.code, self.text);
+        Ok(())
     }
 
     pub fn says(&self, phrases: &[&str]) -> Result<()> {

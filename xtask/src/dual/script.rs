@@ -146,11 +146,9 @@ fn step(line: &str) -> Result<Step> {
     if line.starts_with('{') {
         Ok(Step::Send(line.to_string(), Reply::Returns))
     } else if let Some(rest) = line.strip_prefix("fails ") {
-        let (words, line) = rest.split_once(": ").context("words and a line")?;
-        Ok(Step::Send(line.to_string(), Reply::Fails(words.to_string())))
+        send(rest, Reply::Fails)
     } else if let Some(rest) = line.strip_prefix("may fail ") {
-        let (words, line) = rest.split_once(": ").context("words and a line")?;
-        Ok(Step::Send(line.to_string(), Reply::MayFail(words.to_string())))
+        send(rest, Reply::MayFail)
     } else if let Some(command) = line.strip_prefix("hmp ") {
         let line = serde_json::to_string(command)?;
         let line = format!(
@@ -167,6 +165,12 @@ fn step(line: &str) -> Result<Step> {
     } else {
         bail!("not a step")
     }
+}
+
+/// A line with the words of an error before it.
+fn send(rest: &str, wanted: impl Fn(String) -> Reply) -> Result<Step> {
+    let (words, line) = rest.split_once(": ").context("words and a line")?;
+    Ok(Step::Send(line.to_string(), wanted(words.to_string())))
 }
 
 /// The loop's body once for each combination, the last list running fastest.

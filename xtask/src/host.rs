@@ -39,12 +39,18 @@ impl Host {
             load: load()?,
         })
     }
+
+    /// What stays the same from run to run.
+    pub fn machine(&self) -> String {
+        let Host { cpu, cpus, kernel, .. } = self;
+        format!("{cpus} x {cpu}, Linux {kernel}")
+    }
 }
 
 impl Display for Host {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let Host { date, commit, cpu, cpus, kernel, load, .. } = self;
-        write!(f, "{date}, commit {commit}, {cpus} x {cpu}, Linux {kernel}, load {load}")
+        let Host { date, commit, load, .. } = self;
+        write!(f, "{date}, commit {commit}, {}, load {load}", self.machine())
     }
 }
 

@@ -159,10 +159,9 @@ fn content(root: &Path) -> Result<String> {
 fn surroundings(ctx: &Ctx, tip: Option<&Built>) -> Result<String> {
     let tip = tip.context("the tip does not build")?;
     ensure!(tip.exact, "{} has more than patches/ says", ctx.show(&tip.source));
-    let Host { cpu, cpus, kernel, .. } = Host::now(&ctx.root)?;
     let may = format!("{} {}", Uid::effective(), ctx.may_install);
     let compilers = [read(&cmd!("rustc", "-vV"))?, read(&cmd!("cc", "--version"))?];
-    let mut all = vec![format!("{cpus} x {cpu}, Linux {kernel}"), may, ctx.tree.to_string()];
+    let mut all = vec![Host::now(&ctx.root)?.machine(), may, ctx.tree.to_string()];
     all.extend(compilers);
     for tree in Version::ALL.map(Tree::Release).iter().chain([&ctx.tree]) {
         all.push(source::base(ctx, tree)?.git.read(["rev-parse", "base^{tree}"])?);

@@ -86,7 +86,7 @@ pub struct Test {
     /// Markdown) with the same QEMU, compilers and machine, and run the rest. Each part, each
     /// commit of the series and each flavour that wholly passed counts; what failed is run again,
     /// and so is what cargo checks
-    #[arg(long, requires = "full")]
+    #[arg(long, requires = "full", conflicts_with = "quick")]
     pub resume: bool,
 
     /// One part only

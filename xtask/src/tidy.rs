@@ -82,6 +82,7 @@ fn wrong_usage_is_told_apart() {
         "",
         "test --quick --full",
         "test --resume",
+        "test --quick --resume",
         "build --at nowhere",
         "bisect --from 0",
         "dual --builds a",

@@ -40,10 +40,14 @@ class Missing(Exception):
 
 def output_of(*command):
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = getattr(error, 'stderr', None) or error
-        raise Missing(f'`{" ".join(command)}` failed: {str(detail).strip()}') from error
+        ended = subprocess.run(command, check=False, capture_output=True, text=True,
+                               errors='replace')
+    except OSError as error:
+        raise Missing(f'`{" ".join(command)}` failed: {error.strerror}') from error
+    if ended.returncode != 0:
+        why = ended.stderr.strip() or f'it says nothing, and ends with {ended.returncode}'
+        raise Missing(f'`{" ".join(command)}` failed: {why}')
+    return ended.stdout
 
 
 def tool(name):
@@ -278,7 +282,7 @@ def copy_if_changed(source, target):
 
 def run_cargo(command, args):
     ended = subprocess.run(command, env=environment(args), check=False, stderr=subprocess.PIPE,
-                           text=True)
+                           text=True, errors='replace')
     sys.stderr.write(ended.stderr)
     if ended.returncode != 0:
         # What build.rs has to say stands in the midst of what cargo says of it.

@@ -75,6 +75,8 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
         let with_old = check(ctx, None).env(variable, &old);
         let says = format!("{name} 1.60.0 is too old");
         one_message(&run(&with_old)?, &[&says, "Install a newer Rust"])?;
+        let with_mute = check(ctx, None).env(variable, "/bin/false");
+        one_message(&run(&with_mute)?, &["/bin/false --version` failed: it says nothing"])?;
     }
     // Another library, which Debian's clang-format brings, is none.
     fs::write(dir.path().join("libclang-cpp.so.14"), "")?;
@@ -139,7 +141,7 @@ pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {
     ended.must_say(&["cargo was not found", "Install Rust"])
 }
 
-/// Neither what is not there nor what is empty is the crate.
+/// Neither what is not there, nor what is empty, nor what leads nowhere is the crate.
 pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
     let _lock = lock::acquire(ctx, &tip.source.with_extension("lock"))?;
     let link = tip.source.join("subprojects/qemu-iothread");
@@ -149,9 +151,12 @@ pub fn no_crate(ctx: &Ctx, tip: &Built) -> Result<()> {
     fs::create_dir(&link)?;
     let empty = small(ctx, tip, |configure| configure);
     fs::remove_dir(&link)?;
+    symlink("/nowhere", &link)?;
+    let dangling = small(ctx, tip, |configure| configure);
+    fs::remove_file(&link)?;
     symlink(points_to, &link).context("cannot link the crate again")?;
-    for ended in [absent?, empty?] {
-        ended.must_say(&["subprojects/qemu-iothread is missing or empty"])?;
+    for ended in [absent?, empty?, dangling?] {
+        ended.must_say(&["subprojects/qemu-iothread has no meson.build"])?;
     }
     Ok(())
 }

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask`: every developer command of the project, one verb each.
 
-/// A line of results. Nobody need read on: `| head` is no error.
+/// A line of results.
 macro_rules! out {
-    ($($line:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($line)*);
-    }};
+    ($($line:tt)*) => { $crate::results::line(format_args!($($line)*)) };
 }
 
-/// A line for the user beside the results, likewise.
+/// A line for the user beside the results. Nobody need be there to read it.
 macro_rules! say {
     ($($line:tt)*) => {{
         use std::io::Write;
@@ -36,6 +33,7 @@ mod lock;
 mod patches;
 mod qemu;
 mod report;
+mod results;
 mod series;
 mod setup;
 mod suites;
@@ -76,7 +74,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
+    match run(&cli).and_then(|()| results::all_written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             interrupt::exit_if_interrupted();

@@ -45,6 +45,13 @@ pub fn offline(expression: Expression) -> Expression {
     proxies.into_iter().fold(expression, |expression, name| expression.env(name, NOWHERE))
 }
 
+pub fn stdout_full(ctx: &Ctx) -> Result<()> {
+    let sandbox = Sandbox::new(ctx)?;
+    let to_full = ["sh", "-c", "\"$0\" \"$@\" >/dev/full"];
+    let header = sandbox.xtask_by(&to_full, &["patches", "header"]);
+    run(&header)?.must_say(&["could not be written to standard output", "No space left"])
+}
+
 /// A machine on which nothing is installed, and a user who cannot change that.
 pub fn not_root(ctx: &Ctx) -> Result<Outcome> {
     let sandbox = Sandbox::new(ctx)?;

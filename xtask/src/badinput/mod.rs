@@ -18,6 +18,7 @@ pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.pass("bad input: no network", || machine::no_network(ctx));
     report.check("bad input: not root", || machine::not_root(ctx));
     report.check("bad input: disk full", || machine::disk_full(ctx));
+    report.pass("bad input: results that cannot be written", || machine::stdout_full(ctx));
     report.check("bad input: disk full, then Ctrl-C, while QEMU's source is unpacked", || {
         machine::half_unpacked(ctx)
     });

@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, args: &flags::Patches) -> Result<()> {
             report.finish()
         }
         PatchesAction::Header { like } => {
-            print!("{}", header(ctx, like.as_deref())?);
+            out!("{}", header(ctx, like.as_deref())?.trim_end());
             Ok(())
         }
         PatchesAction::Refresh { branch } => refresh::refresh(ctx, branch),

@@ -28,6 +28,10 @@ use crate::version::{Tree, Version};
 /// No test but cargo's sees what is written in Markdown, and that is never taken over.
 const ALL_BUT_MARKDOWN: [&str; 3] = ["--", ".", ":(exclude)*.md"];
 
+/// Whatever builds in one part or another, and how it is asked for its version.
+const COMPILERS: [(&str, &str); 4] =
+    [("rustc", "-vV"), ("cc", "--version"), ("clang", "--version"), ("ld.lld", "--version")];
+
 /// So many of the files that stand in the way are named.
 const SHOWN: usize = 3;
 
@@ -160,9 +164,10 @@ fn surroundings(ctx: &Ctx, tip: Option<&Built>) -> Result<String> {
     let tip = tip.context("the tip does not build")?;
     ensure!(tip.exact, "{} has more than patches/ says", ctx.show(&tip.source));
     let may = format!("{} {}", Uid::effective(), ctx.may_install);
-    let compilers = [read(&cmd!("rustc", "-vV"))?, read(&cmd!("cc", "--version"))?];
     let mut all = vec![Host::now(&ctx.root)?.machine(), may, ctx.tree.to_string()];
-    all.extend(compilers);
+    for (compiler, asked) in COMPILERS {
+        all.push(read(&cmd!(compiler, asked))?);
+    }
     for tree in Version::ALL.map(Tree::Release).iter().chain([&ctx.tree]) {
         all.push(source::base(ctx, tree)?.git.read(["rev-parse", "base^{tree}"])?);
     }

@@ -4,7 +4,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::sys::statvfs::statvfs;
 
 use crate::flags::Cli;
@@ -32,10 +32,9 @@ pub struct Ctx {
 impl Ctx {
     pub fn new(cli: &Cli) -> Result<Ctx> {
         let root = crate_root()?;
-        if let Tree::Dir(dir) = &cli.qemu {
-            // Before anything is installed for it.
-            source::version_of(dir)?;
-        }
+        refuse_odd_path(&root)?;
+        // Before anything is installed for it.
+        source::version(&cli.qemu)?;
         Ok(Ctx {
             target: root.join("target"),
             cache: cache_dir()?,
@@ -71,6 +70,16 @@ fn crate_root() -> Result<PathBuf> {
     manifest_dir.parent().map(Path::to_path_buf).context("xtask's manifest has no parent directory")
 }
 
+/// QEMU is built below it, and its configure takes no such path.
+fn refuse_odd_path(root: &Path) -> Result<()> {
+    if root.to_string_lossy().contains(|c: char| c.is_whitespace() || c == ':') {
+        bail!(
+            "QEMU cannot be built below {root:?}: its path has a blank or a colon; move this folder"
+        );
+    }
+    Ok(())
+}
+
 fn cache_dir() -> Result<PathBuf> {
     let base = match env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
         Some(dir) => PathBuf::from(dir),
@@ -80,4 +89,18 @@ fn cache_dir() -> Result<PathBuf> {
         }
     };
     Ok(base.join("qemu-iothread"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_qemu_cannot_be_built_below_is_refused() {
+        assert!(refuse_odd_path(Path::new("/home/me/qemu-iothread")).is_ok());
+        for odd in ["/home/my clone", "/home/a:b", "/home/a\tb"] {
+            let error = refuse_odd_path(Path::new(odd)).unwrap_err().to_string();
+            assert!(error.contains("move this folder"), "{error}");
+        }
+    }
 }

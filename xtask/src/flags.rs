@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The one grammar of the command line: parser, help and typed arguments.
 
+use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::version::{Point, Tree};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
+    version,
     about = "Builds, tests, measures and shows QEMU on the Rust IOThread",
     long_about = "Builds, tests, measures and shows QEMU on the Rust IOThread.\n\n\
         Every verb begins by making ready what it needs (packages, tools, QEMU's source, \
@@ -232,7 +234,10 @@ pub struct Setup {}
 
 /// Ends with the exit code for wrong usage, for what the grammar alone cannot know.
 pub fn wrong_usage(why: impl Display) -> ! {
-    Cli::command().error(ErrorKind::ValueValidation, why).exit()
+    let mut cli = Cli::command();
+    cli.build();
+    let verb = env::args().find_map(|word| cli.find_subcommand(word).cloned());
+    verb.unwrap_or(cli).error(ErrorKind::ValueValidation, why).exit()
 }
 
 fn counting_number(text: &str) -> Result<usize, String> {

@@ -23,8 +23,8 @@ use crate::host::Host;
 use crate::interrupt;
 use crate::ledger::Ledger;
 use crate::lock::shared;
-use crate::series::Series;
-use crate::setup;
+use crate::series::{self, Series};
+use crate::setup::{self, source};
 use crate::suites::{self, Tally};
 use crate::version::Tree;
 use crate::worktree::{self, Worktree};
@@ -64,13 +64,13 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
     if let Some(program) = args.command.first().filter(|name| !search::may_be_found(ctx, name)) {
         flags::wrong_usage(format!("there is no command {program:?} to run"));
     }
-    let series = Series::open(ctx, &ctx.tree)?;
-    let last = args.to.unwrap_or(series.patches.len());
+    let all = series::list(ctx, source::version(&ctx.tree)?)?.len();
+    let last = args.to.unwrap_or(all);
     let first = args.from.unwrap_or(1);
-    if last > series.patches.len() || first > last {
-        let all = series.patches.len();
-        flags::wrong_usage(format!("the series has {all} patches: no commits {first} to {last}"));
+    if last > all || first > last {
+        flags::wrong_usage(format!("the series has {all} patches, none from {first} to {last}"));
     }
+    let series = Series::open(ctx, &ctx.tree)?;
     if args.tests_alone {
         alone::run(ctx, &series, first, last)
     } else if args.command.is_empty() {

@@ -207,6 +207,13 @@ fn unpack(ctx: &Ctx, dsc: &Path, dir: &Path, how: &[&str]) -> Result<PathBuf> {
     Ok(to)
 }
 
+pub fn version(tree: &Tree) -> Result<Version> {
+    match tree {
+        Tree::Release(version) => Ok(*version),
+        Tree::Dir(dir) => version_of(dir),
+    }
+}
+
 /// The version that a QEMU tree says it is.
 pub fn version_of(dir: &Path) -> Result<Version> {
     let path = dir.join("VERSION");

@@ -99,6 +99,9 @@ pub fn run(ctx: &Ctx, args: &flags::Test) -> Result<()> {
         (_, true) => Level::Full,
         _ => Level::Default,
     };
+    if let Some(part) = args.only.filter(|part| args.quick && part.level() > level) {
+        flags::wrong_usage(format!("{} is not in --quick", part.name()));
+    }
     let minutes = Duration::from_secs(60 * u64::from(args.within));
     let until = (level != Level::Full).then(|| Instant::now() + minutes);
     out!("{}", Host::now(&ctx.root)?);
@@ -255,10 +258,7 @@ fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
 
 /// The releases whose series is another than that of the tree.
 fn other_releases(tree: &Tree) -> impl Iterator<Item = Tree> {
-    let own = match tree {
-        Tree::Release(version) => Some(*version),
-        Tree::Dir(dir) => source::version_of(dir).ok(),
-    };
+    let own = source::version(tree).ok();
     Version::ALL.into_iter().filter(move |version| Some(*version) != own).map(Tree::Release)
 }
 

@@ -159,7 +159,8 @@ pub struct Bisect {
 #[command(
     after_help = "Names are nbd, lifecycle, wakeup, holders, query, text and build-time. The result \
     lies under target/bench/ as JSON and SVG. Instructions are counted by valgrind and mean \
-    something on a busy machine too; what is timed is marked noisy there.\n\nExamples:\n  \
+    something on a busy machine too; what is timed is marked noisy there. A goal that is missed \
+    by what is not noisy is a failure.\n\nExamples:\n  \
     cargo xtask bench            everything\n  \
     cargo xtask bench text       bytes of machine code, C and Rust"
 )]

@@ -20,7 +20,7 @@ mod wakeup;
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use crate::ctx::Ctx;
@@ -67,7 +67,11 @@ pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
         ctx.ui.say(format!("bench {name} ..."));
         rows.extend(bench(&lab).with_context(|| format!("bench {name}"))?);
     }
-    publish(ctx, args.name.as_deref(), &Record { host: &host, tools: &tools, rows: &rows })
+    publish(ctx, args.name.as_deref(), &Record { host: &host, tools: &tools, rows: &rows })?;
+    let missed = rows.iter().filter(|row| row.met == Some(false));
+    let missed: Vec<_> = missed.map(|row| format!("{} {}", row.bench, row.case)).collect();
+    ensure!(missed.is_empty(), "the goal is missed: {}", missed.join(", "));
+    Ok(())
 }
 
 fn choose(name: Option<&str>) -> Result<Vec<(&'static str, Bench)>> {

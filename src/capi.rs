@@ -139,8 +139,8 @@ pub unsafe extern "C" fn iothread_get_g_main_context(iothread: *mut IOThread) ->
     unsafe { (*iothread).worker().run_main_context() }
 }
 
-/// Returns: true in a thread that runs an AioContext other than the main
-/// loop's.
+/// Returns: false in the main loop's thread, and in one that holds the BQL and
+/// runs no AioContext of its own; true in all others.
 #[no_mangle]
 pub extern "C" fn qemu_in_iothread() -> bool {
     // SAFETY: no precondition.

@@ -131,8 +131,8 @@ IOThread *iothread_from_aio_context(AioContext *ctx);
 GMainContext *iothread_get_g_main_context(IOThread *iothread);
 
 /**
- * Returns: true in a thread that runs an AioContext other than the main
- * loop's.
+ * Returns: false in the main loop's thread, and in one that holds the BQL and
+ * runs no AioContext of its own; true in all others.
  */
 bool qemu_in_iothread(void);
 

@@ -135,28 +135,28 @@ fn compiler_flags(build: &Path) -> Result<Vec<String>, Box<dyn Error>> {
         })
         .and_then(|entry| entry["command"].as_str())
         .ok_or("QEMU's compile_commands.json does not say how blockdev.c is compiled")?;
+    let words = shlex::split(command).ok_or("QEMU's compile_commands.json has an open quote")?;
     let mut flags = Vec::new();
-    let mut words = command.split_ascii_whitespace();
-    while let Some(word) = words.next() {
-        if let "-iquote" | "-isystem" | "-include" = word {
-            let path = words.next().ok_or("a flag of QEMU's ends without its folder")?;
-            flags.extend([word.to_string(), absolute(build, path)]);
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        if let "-iquote" | "-isystem" | "-include" | "-I" = word.as_str() {
+            let path = rest.next().ok_or("a flag of QEMU's ends without its folder")?;
+            flags.extend([word.clone(), absolute(build, path)]);
         } else if let Some(path) = word.strip_prefix("-I") {
             flags.push(format!("-I{}", absolute(build, path)));
         } else if word.starts_with("-D") {
-            flags.push(word.to_string());
+            flags.push(word.clone());
         }
     }
-    flags.extend(sanitizers_headers(command));
+    flags.extend(sanitizers_headers(&words));
     Ok(flags)
 }
 
 /// gcc has the sanitizers' headers among its own, which libclang must not see: a link to that folder
 /// alone, looked into last.
-fn sanitizers_headers(command: &str) -> Option<String> {
+fn sanitizers_headers(command: &[String]) -> Option<String> {
     // "ccache gcc -m64 ..."
-    let compiler =
-        command.split_ascii_whitespace().take_while(|word| !word.starts_with('-')).last();
+    let compiler = command.iter().take_while(|word| !word.starts_with('-')).last();
     let answer = Command::new(compiler?).arg("-print-file-name=include").output().ok()?;
     let own = PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim()).join("sanitizer");
     let out = PathBuf::from(env::var_os("OUT_DIR")?).join("compiler");
@@ -195,9 +195,21 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
     for name in OPAQUE_TYPES {
         builder = builder.allowlist_type(name).opaque_type(name);
     }
-    let bindings = builder.generate()?.to_string();
+    let bindings = builder.generate().map_err(explain)?.to_string();
     require_all(&bindings)?;
     Ok(bindings)
+}
+
+/// Debian has libclang without the headers that each compiler has of its own, in a package that
+/// other programs need.
+fn explain(error: bindgen::BindgenError) -> Box<dyn Error> {
+    let lacks = |header| error.to_string().contains(&format!("'{header}' file not found"));
+    if ["stddef.h", "stdarg.h", "stdbool.h", "limits.h"].iter().any(lacks) {
+        return "libclang is here without its own headers, such as stddef.h: install them \
+                (Debian: libclang-dev; Fedora: clang-devel)"
+            .into();
+    }
+    error.into()
 }
 
 /// A QEMU that lacks something is named here, not by a page of compiler errors.

@@ -94,6 +94,12 @@ def libclang_dirs():
     return [*told, *LIBCLANG_DIRS]
 
 
+def newest_and_lasting(path):
+    """An update of libclang takes the longer names, which have its patch level, away."""
+    folder, name = os.path.split(path)
+    return numbers(folder), numbers(name)[:1], -len(name)
+
+
 def libclang():
     dirs = libclang_dirs()
     if os.path.isfile(dirs[0]) and os.path.basename(dirs[0]).startswith('libclang'):
@@ -104,7 +110,7 @@ def libclang():
             found = [path for path in glob.glob(os.path.join(folder, name))
                      if '-cpp.' not in os.path.basename(path)]
             if found:
-                return max(found, key=numbers)
+                return max(found, key=newest_and_lasting)
     named = os.environ.get('LIBCLANG_PATH')
     if named:
         raise Missing(f'LIBCLANG_PATH is {named}, where there is no libclang. Correct it, or unset '
@@ -170,10 +176,13 @@ def fetch(args):
                   f'--target={args.target}',
                   f'--manifest-path={args.crate / "Cargo.toml"}', *source(args))
     except Missing as error:
-        # What cargo calls the error, not what it supposes behind it.
-        lacks = re.search(r'no matching package.*', str(error))
+        # What cargo calls the error, not what it supposes behind it or advises.
+        lacks = (re.search(r'no matching package.*', str(error))
+                 or re.search(r'(?<=error: )cannot update the lock file.*', str(error)))
         why = (lacks.group() if lacks else str(error).splitlines()[-1]).strip().rstrip('.')
-        if source(args):
+        if why.startswith('cannot update the lock file'):
+            cure = f'Cargo.toml was changed: run `cargo update --workspace` in {args.crate}.'
+        elif source(args):
             cure = (f'They are taken from {args.crate / "vendor"} alone: run `cargo vendor` again '
                     'where there is a network, or remove that folder.')
         else:
@@ -303,8 +312,8 @@ def build(args):
     object_path = args.target_dir / f'{options}.o'
     run_cargo(cargo_command(args, object_path), args)
     if not object_path.exists():
-        run_cargo([tool('cargo'), 'clean', '--quiet', '--package=qemu-iothread', *place(args)],
-                  args)
+        run_cargo([tool('cargo'), 'clean', '--locked', '--quiet', '--package=qemu-iothread',
+                   *place(args), *source(args)], args)
         run_cargo(cargo_command(args, object_path), args)
     copy_if_changed(object_path, args.output)
     profile_dir = args.target_dir / args.target / 'embed'

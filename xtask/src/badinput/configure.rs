@@ -2,15 +2,17 @@
 //! What QEMU's configure is told when the library cannot be built.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
+use serde_json::Value;
+use tempfile::TempDir;
 
 use super::machine::offline;
-use super::sandbox::{Ended, run};
+use super::sandbox::{Ended, Sandbox, run};
 use crate::build::Built;
 use crate::build::library::Recipe;
 use crate::cmd::{read, succeeds};
@@ -40,12 +42,16 @@ const SERVED: &[(&str, &str)] = &[
 
 /// The check that the subproject's meson.build makes, for a host with one thing changed.
 fn check(ctx: &Ctx, changed: Option<(&str, &str)>) -> Expression {
-    let mut words = vec!["check".to_string(), "--crate".into(), ctx.root.display().to_string()];
+    check_in(&ctx.root, changed)
+}
+
+fn check_in(root: &Path, changed: Option<(&str, &str)>) -> Expression {
+    let mut words = vec!["check".to_string(), "--crate".into(), root.display().to_string()];
     for (name, value) in SERVED {
         let other = changed.filter(|(changed, _)| changed == name);
         words.extend([name.to_string(), other.map_or(*value, |(_, other)| other).to_string()]);
     }
-    words.insert(0, ctx.root.join("cargo_wrapper.py").display().to_string());
+    words.insert(0, root.join("cargo_wrapper.py").display().to_string());
     cmd("python3", words)
 }
 
@@ -109,23 +115,78 @@ pub fn no_crates(ctx: &Ctx) -> Result<()> {
     one_message(&run(&check)?, &["cannot be had", "cargo vendor"])
 }
 
+/// A packager's other version of a crate, in a copy of this one.
+pub fn stale_lock(ctx: &Ctx) -> Result<()> {
+    let sandbox = Sandbox::new(ctx)?;
+    let manifest = sandbox.path("Cargo.toml");
+    let text = fs::read_to_string(&manifest)?;
+    fs::remove_file(&manifest)?;
+    fs::write(&manifest, text.replace("\nversion = \"", "\nversion = \"9"))?;
+    let root = sandbox.path("");
+    let check = check_in(&root, None);
+    one_message(&run(&check)?, &["cannot update the lock file", "cargo update --workspace"])
+}
+
 /// A tree whose version is served and whose headers have another name for a function.
 pub fn headers(ctx: &Ctx, tip: &Built) -> Result<()> {
-    let build = tempfile::Builder::new().prefix("build-").tempdir_in(&tip.source)?;
-    for entry in fs::read_dir(&tip.build)?.flatten() {
-        symlink(entry.path(), build.path().join(entry.file_name()))?;
-    }
-    let commands = build.path().join("compile_commands.json");
-    let text = fs::read_to_string(&commands)?;
-    fs::remove_file(&commands)?;
-    fs::write(&commands, text.replace(" -D_GNU_SOURCE", " -D_GNU_SOURCE -Daio_notify=aio_tell"))?;
-    let recipe = Recipe::of(&tip.build)?.below(&ctx.target.join("badinput"))?;
-    let ended = run(&recipe.with("--qemu-build", build.path())?.command()?.dir(&tip.build))?;
+    let renamed = |command: &str| {
+        Ok(command.replace(" -D_GNU_SOURCE", " -D_GNU_SOURCE -Daio_notify=aio_tell"))
+    };
+    let ended = run(&compiled(ctx, tip, renamed)?.command)?;
     ended.must_say(&["made for QEMU 10.0 and 10.2", "take the one"])?;
     let last = ended.text.lines().last().unwrap_or_default();
     let wanted = "qemu-iothread: this QEMU's headers do not declare aio_notify: ";
     ensure!(last.starts_with(wanted), "the last line is {last}");
     Ok(())
+}
+
+/// libclang without the headers of its own, and no compiler that would tell where they are.
+pub fn half_libclang(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let build = compiled(ctx, tip, |command| Ok(command.to_string()))?;
+    let half = build.command.env("BINDGEN_EXTRA_CLANG_ARGS", "-nobuiltininc");
+    let ended = run(&half.env("CLANG_PATH", "/bin/false"))?;
+    ended.must_say(&["libclang is here without its own headers", "libclang-dev"])
+}
+
+/// QEMU's build quotes what a shell would take for more than letters.
+pub fn odd_path(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let dir = tempfile::Builder::new().prefix("jürgen's [q~1]").tempdir()?;
+    let odd = dir.path().join("qemu");
+    symlink(&tip.source, &odd)?;
+    let (plain, odd) = (tip.source.display().to_string(), odd.display().to_string());
+    let moved = |command: &str| {
+        let words = shlex::split(command).context("a command that no shell understands")?;
+        let words: Vec<_> = words.iter().map(|word| word.replace(&plain, &odd)).collect();
+        Ok(shlex::try_join(words.iter().map(String::as_str))?)
+    };
+    run(&compiled(ctx, tip, moved)?.command)?.must_exit(0)
+}
+
+/// What makes the object as for a QEMU whose `blockdev.c` is compiled by another command.
+struct Compiled {
+    command: Expression,
+    _build: TempDir,
+}
+
+fn compiled(
+    ctx: &Ctx,
+    tip: &Built,
+    change: impl FnOnce(&str) -> Result<String>,
+) -> Result<Compiled> {
+    let build = tempfile::Builder::new().prefix("build-").tempdir_in(&tip.source)?;
+    for entry in fs::read_dir(&tip.build)?.flatten() {
+        symlink(entry.path(), build.path().join(entry.file_name()))?;
+    }
+    let commands = build.path().join("compile_commands.json");
+    let mut entries: Vec<Value> = serde_json::from_reader(File::open(&commands)?)?;
+    entries.retain(|entry| entry["file"] == "../blockdev.c");
+    let entry = entries.first_mut().context("QEMU does not compile blockdev.c")?;
+    entry["command"] = change(entry["command"].as_str().unwrap_or_default())?.into();
+    fs::remove_file(&commands)?;
+    fs::write(&commands, serde_json::to_string(&entries)?)?;
+    let recipe = Recipe::of(&tip.build)?.below(&ctx.target.join("badinput"))?;
+    let recipe = recipe.with("--qemu-build", build.path())?;
+    Ok(Compiled { command: recipe.command()?.dir(&tip.build), _build: build })
 }
 
 pub fn no_cargo(ctx: &Ctx, tip: &Built) -> Result<()> {

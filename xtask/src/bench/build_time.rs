@@ -21,7 +21,6 @@ use crate::build::flavor::PROGRAMS;
 use crate::build::library::Recipe;
 use crate::build::{environment, ninja};
 use crate::cmd::read;
-use crate::host::load;
 use crate::series::Series;
 use crate::version::Point;
 use crate::worktree;
@@ -33,13 +32,11 @@ const EDIT_ROUNDS: usize = 3;
 const NOT_COPIED: &[&str] = &["target", ".git", "xtask", "patches"];
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
-    let load_before = load()?;
     let cold = (0..COLD_ROUNDS).map(|_| from_nothing(lab)).collect::<Result<_>>()?;
-    let cold = draft("from nothing to the object", Goal::AtMost(30.0)).alone(load_before, cold)?;
-    let load_before = load()?;
+    let cold = draft("from nothing to the object", Goal::AtMost(30.0)).alone(lab.load, cold)?;
     let edits = after_edits(lab)?;
     let edit = draft("from an edit to three relinked programs", Goal::AtMost(3.0));
-    Ok(vec![cold, edit.alone(load_before, edits)?])
+    Ok(vec![cold, edit.alone(lab.load, edits)?])
 }
 
 fn draft(case: &str, goal: Goal) -> Draft {

@@ -8,7 +8,6 @@ use super::callgrind::Repeated;
 use super::harness::{Side, link};
 use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Rival, Row};
-use crate::host::load;
 
 const COUNTED: Repeated = Repeated { few: 100, many: 600 };
 /// Names with other records beside them, and which of all is taken once more and dropped.
@@ -27,7 +26,6 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     CASES
         .iter()
         .map(|(others, which)| {
-            let load = load()?;
             let count = |who| COUNTED.instructions(lab, &program, &[who, others, which]);
             let draft = Draft {
                 bench: "holders",
@@ -36,7 +34,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
                 kind: Kind::Count,
                 goal: Goal::None,
             };
-            draft.against(load, Rival::List, vec![count("list")?], vec![count("rust")?])
+            draft.against(lab.load, Rival::List, vec![count("list")?], vec![count("rust")?])
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
+use crate::host::load;
 use crate::series::Series;
 use crate::version::Point;
 
@@ -20,19 +21,22 @@ pub struct Lab<'a> {
     pub tip: PathBuf,
     /// Whether the user named them.
     pub given: bool,
+    /// The machine's load before we put any on it.
+    pub load: f64,
     scratch: TempDir,
 }
 
 impl Lab<'_> {
     /// Builds both, as `cargo xtask build` does, unless they are `given`.
     pub fn new<'a>(ctx: &'a Ctx, given: Option<&[PathBuf]>) -> Result<Lab<'a>> {
+        let load = load()?;
         let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default).map(|b| b.build);
         let (base, tip) = match given {
             Some([base, tip]) => (build::existing(base)?, build::existing(tip)?),
             _ => (build(Point::Base)?, build(Point::Tip)?),
         };
         let scratch = tempfile::tempdir().context("cannot make a scratch directory")?;
-        Ok(Lab { ctx, base, tip, given: given.is_some(), scratch })
+        Ok(Lab { ctx, base, tip, given: given.is_some(), load, scratch })
     }
 
     /// QEMU at the commit that links the library; none if the user named the builds.
@@ -56,16 +60,21 @@ impl Lab<'_> {
     }
 }
 
-/// Measures both in turn, so that what drifts meets both alike.
-pub fn interleave(
+/// Measures both in turn, each as often first, so that what drifts meets both alike.
+pub fn interleave<T>(
     rounds: usize,
-    mut theirs: impl FnMut() -> Result<f64>,
-    mut ours: impl FnMut() -> Result<f64>,
-) -> Result<(Vec<f64>, Vec<f64>)> {
+    mut theirs: impl FnMut() -> Result<T>,
+    mut ours: impl FnMut() -> Result<T>,
+) -> Result<(Vec<T>, Vec<T>)> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        a.push(theirs()?);
-        b.push(ours()?);
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            a.push(theirs()?);
+            b.push(ours()?);
+        } else {
+            b.push(ours()?);
+            a.push(theirs()?);
+        }
     }
     Ok((a, b))
 }

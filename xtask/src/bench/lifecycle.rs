@@ -11,7 +11,6 @@ use super::harness::{Side, link};
 use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
-use crate::host::load;
 
 const GOAL: Goal = Goal::RatioAtMost(1.02);
 const COUNTED: Repeated = Repeated { few: 50, many: 550 };
@@ -23,12 +22,11 @@ const POLLING: &str = "32768";
 const NO_POLLING: &str = "0";
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
-    let load_before = load()?;
     let program = |side| link(lab, side, &["lifecycle"], false);
     let (c, rust) = (program(Side::PlainC)?, program(Side::Rust)?);
     let (theirs, ours) = interleave(TIMED_ROUNDS, || micros(&c), || micros(&rust))?;
     let timed = draft("create and delete", "µs", Kind::Time).against(
-        load_before,
+        lab.load,
         Rival::PlainC,
         theirs,
         ours,
@@ -39,7 +37,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let count = |program: &Path| COUNTED.instructions(lab, program, &[NO_POLLING]);
     let (theirs, ours) = interleave(COUNTED_ROUNDS, || count(&c), || count(&rust))?;
     let counted = draft("create and delete, without polling", "instructions", Kind::Count)
-        .against(load()?, Rival::PlainC, theirs, ours)?;
+        .against(lab.load, Rival::PlainC, theirs, ours)?;
     Ok(vec![counted, timed])
 }
 

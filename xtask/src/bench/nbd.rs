@@ -14,11 +14,10 @@ use super::daemon::Daemon;
 use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
-use crate::host::load;
 
 const DEPTHS: [u32; 2] = [1, 32];
-const ROUNDS: usize = 7;
-const SECONDS: u32 = 1;
+const ROUNDS: usize = 25;
+const A_WHILE: [&str; 2] = ["--time_based", "--runtime=600ms"];
 const COUNTED: Repeated = Repeated { few: 500, many: 3000 };
 const COUNTED_ROUNDS: usize = 5;
 const LIMIT_SECONDS: &str = "120";
@@ -56,35 +55,33 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     copy(&mut File::open("/dev/urandom")?.take(DISK_BYTES), &mut File::create(&disk)?)
         .context("cannot make a disk to read from")?;
     let disk = format!("driver=file,filename={}", disk.display());
-    let start = |build, name| Daemon::start(build, &[], POLLING, &disk, lab.scratch().join(name));
-    let (theirs, ours) = (start(&lab.base, "c")?, start(&lab.tip, "rust")?);
-    for daemon in [&theirs, &ours] {
-        // The first reads fetch the disk into memory.
-        read_randomly(lab, 32, daemon, &for_a_time())?;
-    }
     let mut rows = Vec::new();
     for depth in DEPTHS {
-        rows.extend(at_depth(lab, depth, &theirs, &ours)?);
+        rows.extend(timed(lab, depth, &disk)?);
     }
-    drop((theirs, ours));
     for depth in DEPTHS {
         rows.push(counted(lab, depth)?);
     }
     Ok(rows)
 }
 
-fn at_depth(lab: &Lab, depth: u32, theirs: &Daemon, ours: &Daemon) -> Result<[Row; 2]> {
-    let load = load()?;
-    let (mut c, mut rust) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        c.push(read_randomly(lab, depth, theirs, &for_a_time())?);
-        rust.push(read_randomly(lab, depth, ours, &for_a_time())?);
-    }
+/// A daemon for each round, since where things lie in its memory is part of its speed, and each
+/// side on a processor of its own, since the scheduler's choice is another.
+fn timed(lab: &Lab, depth: u32, disk: &str) -> Result<[Row; 2]> {
+    let [ours, theirs] = cpus()?;
+    let reads = |build: &Path| {
+        let socket = lab.scratch().join("timed");
+        let daemon = Daemon::start(build, &pinned(&theirs), POLLING, disk, socket)?;
+        let reads = read_randomly(lab, depth, &daemon, &pinned(&ours), &A_WHILE.map(String::from))?;
+        daemon.end()?;
+        Ok(reads)
+    };
+    let (c, rust) = interleave(ROUNDS, || reads(&lab.base), || reads(&lab.tip))?;
     let column = |reads: &[Reads], of: fn(&Reads) -> f64| reads.iter().map(of).collect();
     let row = |what: &str, unit, goal, of: fn(&Reads) -> f64| {
         let case = format!("{what}, depth {depth}");
         Draft { bench: "nbd", case, unit, kind: Kind::Time, goal }.against(
-            load,
+            lab.load,
             Rival::PlainC,
             column(&c, of),
             column(&rust, of),
@@ -100,7 +97,6 @@ fn at_depth(lab: &Lab, depth: u32, theirs: &Daemon, ours: &Daemon) -> Result<[Ro
 /// much of a request has come when the daemon looks depends on the moment, and so does the count:
 /// it serves to see a change for the worse, not to prove a goal.
 fn counted(lab: &Lab, depth: u32) -> Result<Row> {
-    let load = load()?;
     let preload = preload(lab)?;
     let instructions = |build: &Path| {
         COUNTED.of(|reads| {
@@ -110,7 +106,7 @@ fn counted(lab: &Lab, depth: u32) -> Result<Row> {
             let disk = format!("driver=null-co,read-zeroes=on,size={DISK_BYTES}");
             let socket = lab.scratch().join("counted");
             let daemon = Daemon::start(build, &wrapper, NO_POLLING, &disk, socket)?;
-            read_randomly(lab, depth, &daemon, &[format!("--number_ios={reads}")])?;
+            read_randomly(lab, depth, &daemon, &[], &[format!("--number_ios={reads}")])?;
             daemon.end()?;
             profile.total()
         })
@@ -124,7 +120,7 @@ fn counted(lab: &Lab, depth: u32) -> Result<Row> {
         kind: Kind::Count,
         goal: Goal::None,
     };
-    draft.against(load, Rival::PlainC, measured.0, measured.1)
+    draft.against(lab.load, Rival::PlainC, measured.0, measured.1)
 }
 
 /// What makes the daemon do without io_uring, as valgrind needs it.
@@ -135,11 +131,26 @@ fn preload(lab: &Lab) -> Result<String> {
     Ok(format!("LD_PRELOAD={}", library.display()))
 }
 
-fn for_a_time() -> [String; 2] {
-    ["--time_based".into(), format!("--runtime={SECONDS}")]
+/// The first and the last processor that we may run on.
+fn cpus() -> Result<[String; 2]> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let mut numbers = list.context("no list of processors")?.trim().split([',', '-']);
+    let first = numbers.next().unwrap_or_default();
+    Ok([first, numbers.next_back().unwrap_or(first)].map(String::from))
 }
 
-fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon, until: &[String]) -> Result<Reads> {
+fn pinned(cpu: &str) -> [String; 3] {
+    ["taskset", "-c", cpu].map(String::from)
+}
+
+fn read_randomly(
+    lab: &Lab,
+    depth: u32,
+    daemon: &Daemon,
+    wrapper: &[String],
+    until: &[String],
+) -> Result<Reads> {
     let out = lab.scratch().join("fio.json");
     let before = daemon.cpu_seconds()?;
     let words = [
@@ -153,7 +164,8 @@ fn read_randomly(lab: &Lab, depth: u32, daemon: &Daemon, until: &[String]) -> Re
         &format!("--output={}", out.display()),
     ];
     let words = words.iter().map(|word| word.to_string()).chain(until.iter().cloned());
-    let fio = ["--signal=KILL", LIMIT_SECONDS, "fio"].map(String::from).into_iter().chain(words);
+    let limit = ["--signal=KILL", LIMIT_SECONDS].map(String::from).into_iter();
+    let fio = limit.chain(wrapper.iter().cloned()).chain(["fio".into()]).chain(words);
     read(&cmd("timeout", fio).dir(lab.scratch()))?;
     let cpu = daemon.cpu_seconds()? - before;
     let reads = parse(&out)?;

@@ -13,7 +13,6 @@ use serde_json::json;
 use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Row};
 use crate::cmd::read;
-use crate::host::load;
 use crate::qemu::Bare;
 
 /// What a client is ready to wait, in seconds.
@@ -38,15 +37,13 @@ const UNIT_CASE: &str = "/iothread-holders/query-many";
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (iothreads, exports) in SIZES.into_iter().flatten() {
-        let load = load()?;
         let seconds = ask(&lab.tip, iothreads, exports)?.seconds;
         let case = format!("{iothreads} IOThreads of {exports} exports each");
-        rows.push(draft(case).alone(load, millis(&seconds))?);
+        rows.push(draft(case).alone(lab.load, millis(&seconds))?);
     }
-    let load = load()?;
     let seconds = in_harness(&lab.tip)?;
     let case = "C harness: 1000 IOThreads of 100 names each".to_string();
-    rows.push(draft(case).alone(load, millis(&[seconds]))?);
+    rows.push(draft(case).alone(lab.load, millis(&[seconds]))?);
     Ok(rows)
 }
 

@@ -48,9 +48,10 @@ pub struct Row {
     pub rust: Sample,
     #[serde(flatten)]
     pub compared: Option<Compared>,
-    /// The machine's load when it began.
+    /// The machine's load when all began.
     pub load: f64,
-    /// It was timed while the machine had other work, and proves nothing.
+    /// It proves nothing: it was timed while the machine had other work, or misses its goal by so
+    /// little that more rounds might meet it.
     pub noisy: bool,
     /// `None` without a goal, and of what is noisy.
     pub met: Option<bool>,
@@ -85,28 +86,43 @@ impl Draft {
     /// The two were measured in turn, round by round.
     pub fn against(self, load: f64, rival: Rival, theirs: Vec<f64>, rust: Vec<f64>) -> Result<Row> {
         let ratios = rust.iter().zip(&theirs).map(|(rust, theirs)| rust / theirs).collect();
-        let ratio = Sample::of(ratios).context("nothing was measured")?.median;
+        let ratios = Sample::of(ratios).context("nothing was measured")?;
         let sample = Sample::of(theirs).context("nothing was measured")?;
-        self.finish(load, rust, Some(Compared { rival, sample, ratio }))
+        self.finish(load, rust, Some((Compared { rival, sample, ratio: ratios.median }, ratios)))
     }
 
-    fn finish(self, load: f64, rust: Vec<f64>, compared: Option<Compared>) -> Result<Row> {
+    fn finish(
+        self,
+        load: f64,
+        rust: Vec<f64>,
+        compared: Option<(Compared, Sample)>,
+    ) -> Result<Row> {
         let rust = Sample::of(rust).context("nothing was measured")?;
         let Draft { bench, case, unit, kind, goal } = self;
-        let noisy = kind == Kind::Time && load > QUIET;
-        let met = goal.met(rust.median, compared.as_ref().map(|compared| compared.ratio));
+        let (compared, ratios) = compared.unzip();
+        let met = goal.met_by(&rust, ratios.as_ref());
+        let busy = kind == Kind::Time && load > QUIET;
+        let noisy = busy || (met.is_none() && goal != Goal::None);
         let met = met.filter(|_| !noisy);
         Ok(Row { bench, case, unit, kind, goal, rust, compared, load, noisy, met })
     }
 }
 
 impl Goal {
-    fn met(self, value: f64, ratio: Option<f64>) -> Option<bool> {
-        match self {
-            Goal::None => None,
-            Goal::AtMost(limit) => Some(value <= limit),
-            Goal::RatioAtMost(limit) => ratio.map(|ratio| ratio <= limit),
-            Goal::RatioAtLeast(limit) => ratio.map(|ratio| ratio >= limit),
+    /// `None` if there is no goal, or if it cannot be told.
+    fn met_by(self, values: &Sample, ratios: Option<&Sample>) -> Option<bool> {
+        let (sample, meets): (_, Box<dyn Fn(f64) -> bool>) = match self {
+            Goal::None => return None,
+            Goal::AtMost(limit) => (values, Box::new(move |value| value <= limit)),
+            Goal::RatioAtMost(limit) => (ratios?, Box::new(move |ratio| ratio <= limit)),
+            Goal::RatioAtLeast(limit) => (ratios?, Box::new(move |ratio| ratio >= limit)),
+        };
+        if meets(sample.median) {
+            Some(true)
+        } else if sample.around_median().into_iter().any(meets) {
+            None
+        } else {
+            Some(false)
         }
     }
 }
@@ -165,6 +181,18 @@ mod tests {
         assert_eq!(row(Kind::Time, 3.0), (true, None));
         assert_eq!(row(Kind::Time, 0.5), (false, Some(false)));
         assert_eq!(row(Kind::Count, 3.0), (false, Some(false)));
+    }
+
+    #[test]
+    fn rounds_that_do_not_agree_miss_no_goal() {
+        let row = |rust: &[f64]| {
+            let draft = draft(Goal::RatioAtLeast(0.98));
+            let row = draft.against(0.0, Rival::PlainC, vec![1.0; rust.len()], rust.to_vec());
+            row.map(|row| (row.noisy, row.met)).unwrap()
+        };
+        assert_eq!(row(&[0.9, 0.97, 1.1]), (true, None));
+        assert_eq!(row(&[0.9, 0.96, 0.97]), (false, Some(false)));
+        assert_eq!(row(&[0.9, 0.98, 1.1]), (false, Some(true)));
     }
 
     #[test]

@@ -26,6 +26,17 @@ impl Sample {
         let spread = if median == 0.0 { 0.0 } else { (last - first) / median };
         Some(Sample { median, spread, values })
     }
+
+    /// Between these lies what the median would be of many more, in 95 of 100 cases: by the
+    /// binomial distribution, whatever that of the values. All of a few.
+    pub fn around_median(&self) -> [f64; 2] {
+        let mut sorted = self.values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let count = sorted.len() as f64;
+        let cut = ((count - 1.96 * count.sqrt()) / 2.0).max(0.0) as usize;
+        let at = |place: usize| sorted.get(place).copied().unwrap_or(self.median);
+        [at(cut), at(sorted.len() - 1 - cut)]
+    }
 }
 
 #[cfg(test)]
@@ -37,6 +48,14 @@ mod tests {
         assert_eq!(Sample::of(vec![3.0, 1.0, 2.0]).unwrap().median, 2.0);
         assert_eq!(Sample::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap().median, 2.5);
         assert!(Sample::of(vec![]).is_none());
+    }
+
+    #[test]
+    fn many_values_tell_more_of_the_median() {
+        let around = |count: u32| Sample::of((0..count).map(f64::from).collect()).unwrap();
+        assert_eq!(around(1).around_median(), [0.0, 0.0]);
+        assert_eq!(around(7).around_median(), [0.0, 6.0]);
+        assert_eq!(around(25).around_median(), [7.0, 17.0]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use duct::cmd;
 use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Rival, Row};
 use crate::cmd::read;
-use crate::host::load;
 
 const C_OBJECT: &str = "libblockdev.a.p/iothread.c.o";
 const OUR_OBJECTS: [&str; 3] = [
@@ -29,11 +28,10 @@ struct Sections {
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let theirs = sections(&[lab.base.join(C_OBJECT)])?;
-    let load = load()?;
     let row = |case: &str, theirs: f64, ours: f64, goal| {
         let draft =
             Draft { bench: "text", case: case.into(), unit: "bytes", kind: Kind::Size, goal };
-        draft.against(load, Rival::PlainC, vec![theirs], vec![ours])
+        draft.against(lab.load, Rival::PlainC, vec![theirs], vec![ours])
     };
     let mut rows = Vec::new();
     // Where QEMU can do what plain C can; the holder API is there, and nobody calls it yet.

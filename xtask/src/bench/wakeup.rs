@@ -9,7 +9,6 @@ use super::callgrind::Repeated;
 use super::harness::{Side, link};
 use super::lab::{Lab, interleave};
 use super::row::{Draft, Goal, Kind, Rival, Row};
-use crate::host::load;
 
 const COUNTED: Repeated = Repeated { few: 1000, many: 6000 };
 const ROUNDS: usize = 5;
@@ -20,7 +19,6 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     [("plain", "event loop"), ("gcontext", "event loop with its GMainContext")]
         .into_iter()
         .map(|(mode, case)| {
-            let load = load()?;
             let count = |program: &Path| COUNTED.instructions(lab, program, &[mode]);
             let (theirs, ours) = interleave(ROUNDS, || count(&c), || count(&rust))?;
             let draft = Draft {
@@ -30,7 +28,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
                 kind: Kind::Count,
                 goal: Goal::RatioAtMost(1.02),
             };
-            draft.against(load, Rival::PlainC, theirs, ours)
+            draft.against(lab.load, Rival::PlainC, theirs, ours)
         })
         .collect()
 }

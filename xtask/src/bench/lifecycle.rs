@@ -15,8 +15,8 @@ use crate::cmd::read;
 const GOAL: Goal = Goal::RatioAtMost(1.02);
 const COUNTED: Repeated = Repeated { few: 50, many: 550 };
 const COUNTED_ROUNDS: usize = 5;
-const TIMED: u32 = 4000;
-const TIMED_ROUNDS: usize = 7;
+const TIMED: u32 = 1500;
+const TIMED_ROUNDS: usize = 25;
 /// QEMU's default; a thread that polls executes as many instructions as there is time.
 const POLLING: &str = "32768";
 const NO_POLLING: &str = "0";

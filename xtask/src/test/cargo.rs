@@ -42,7 +42,7 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
     }
     match without_qemu(root) {
         Ok(dir) => {
-            lint_and_test("model alone", dir.path(), &ctx.target.join("model"), None);
+            lint_and_test("model alone", dir.path(), library, None);
             if level > Level::Quick {
                 report.check("model alone: Miri", || under_miri(ctx, dir.path()));
             }

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn always_against_never_is_a_difference() {
-        let repeats = repeats(&["pass"; 5], &["FAIL"; 5]);
+        let repeats = repeats(&["pass"; 10], &["FAIL"; 10]);
         assert!(!repeats.is_open());
         let wanted = Difference { item: "t: x".into(), base: "pass".into(), series: "FAIL".into() };
         assert_eq!(settled(&repeats).differences, [wanted]);
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_part_that_never_comes_is_a_difference() {
-        let mut repeats = repeats(&["pass"; 5], &["pass"; 5]);
-        repeats.series = vec![Results::new(); 5];
+        let mut repeats = repeats(&["pass"; 10], &["pass"; 10]);
+        repeats.series = vec![Results::new(); 10];
         assert_eq!(settled(&repeats).differences[0].series, NOTHING);
     }
 }

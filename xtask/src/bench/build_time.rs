@@ -33,10 +33,10 @@ const NOT_COPIED: &[&str] = &["target", ".git", "xtask", "patches"];
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let cold = (0..COLD_ROUNDS).map(|_| from_nothing(lab)).collect::<Result<_>>()?;
-    let cold = draft("from nothing to the object", Goal::AtMost(30.0)).alone(lab.load, cold)?;
+    let cold = draft("from nothing to the object", Goal::AtMost(30.0)).alone(cold)?;
     let edits = after_edits(lab)?;
     let edit = draft("from an edit to three relinked programs", Goal::AtMost(3.0));
-    Ok(vec![cold, edit.alone(lab.load, edits)?])
+    Ok(vec![cold, edit.alone(edits)?])
 }
 
 fn draft(case: &str, goal: Goal) -> Draft {

@@ -34,7 +34,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
                 kind: Kind::Count,
                 goal: Goal::None,
             };
-            draft.against(lab.load, Rival::List, vec![count("list")?], vec![count("rust")?])
+            draft.against(Rival::List, vec![count("list")?], vec![count("rust")?])
         })
         .collect()
 }

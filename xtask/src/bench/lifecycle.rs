@@ -25,19 +25,15 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let program = |side| link(lab, side, &["lifecycle"], false);
     let (c, rust) = (program(Side::PlainC)?, program(Side::Rust)?);
     let (theirs, ours) = interleave(TIMED_ROUNDS, || micros(&c), || micros(&rust))?;
-    let timed = draft("create and delete", "µs", Kind::Time).against(
-        lab.load,
-        Rival::PlainC,
-        theirs,
-        ours,
-    )?;
+    let timed =
+        draft("create and delete", "µs", Kind::Time).against(Rival::PlainC, theirs, ours)?;
 
     let program = |side| link(lab, side, &["lifecycle"], true);
     let (c, rust) = (program(Side::PlainC)?, program(Side::Rust)?);
     let count = |program: &Path| COUNTED.instructions(lab, program, &[NO_POLLING]);
     let (theirs, ours) = interleave(COUNTED_ROUNDS, || count(&c), || count(&rust))?;
     let counted = draft("create and delete, without polling", "instructions", Kind::Count)
-        .against(lab.load, Rival::PlainC, theirs, ours)?;
+        .against(Rival::PlainC, theirs, ours)?;
     Ok(vec![counted, timed])
 }
 

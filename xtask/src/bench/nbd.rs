@@ -81,7 +81,6 @@ fn timed(lab: &Lab, depth: u32, disk: &str) -> Result<[Row; 2]> {
     let row = |what: &str, unit, goal, of: fn(&Reads) -> f64| {
         let case = format!("{what}, depth {depth}");
         Draft { bench: "nbd", case, unit, kind: Kind::Time, goal }.against(
-            lab.load,
             Rival::PlainC,
             column(&c, of),
             column(&rust, of),
@@ -120,7 +119,7 @@ fn counted(lab: &Lab, depth: u32) -> Result<Row> {
         kind: Kind::Count,
         goal: Goal::None,
     };
-    draft.against(lab.load, Rival::PlainC, measured.0, measured.1)
+    draft.against(Rival::PlainC, measured.0, measured.1)
 }
 
 /// What makes the daemon do without io_uring, as valgrind needs it.

@@ -39,11 +39,11 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     for (iothreads, exports) in SIZES.into_iter().flatten() {
         let seconds = ask(&lab.tip, iothreads, exports)?.seconds;
         let case = format!("{iothreads} IOThreads of {exports} exports each");
-        rows.push(draft(case).alone(lab.load, millis(&seconds))?);
+        rows.push(draft(case).alone(millis(&seconds))?);
     }
     let seconds = in_harness(&lab.tip)?;
     let case = "C harness: 1000 IOThreads of 100 names each".to_string();
-    rows.push(draft(case).alone(lab.load, millis(&[seconds]))?);
+    rows.push(draft(case).alone(millis(&[seconds]))?);
     Ok(rows)
 }
 

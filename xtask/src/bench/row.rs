@@ -48,8 +48,6 @@ pub struct Row {
     pub rust: Sample,
     #[serde(flatten)]
     pub compared: Option<Compared>,
-    /// The machine's load when all began.
-    pub load: f64,
     /// It proves nothing: it was timed while the machine had other work, or misses its goal by so
     /// little that more rounds might meet it.
     pub noisy: bool,
@@ -66,9 +64,6 @@ pub struct Compared {
     pub ratio: f64,
 }
 
-/// Above this load, what was timed had company.
-const QUIET: f64 = 1.0;
-
 /// A row in the making: the values as they come.
 pub struct Draft {
     pub bench: &'static str,
@@ -79,32 +74,35 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub fn alone(self, load: f64, rust: Vec<f64>) -> Result<Row> {
-        self.finish(load, rust, None)
+    pub fn alone(self, rust: Vec<f64>) -> Result<Row> {
+        self.finish(rust, None)
     }
 
     /// The two were measured in turn, round by round.
-    pub fn against(self, load: f64, rival: Rival, theirs: Vec<f64>, rust: Vec<f64>) -> Result<Row> {
+    pub fn against(self, rival: Rival, theirs: Vec<f64>, rust: Vec<f64>) -> Result<Row> {
         let ratios = rust.iter().zip(&theirs).map(|(rust, theirs)| rust / theirs).collect();
         let ratios = Sample::of(ratios).context("nothing was measured")?;
         let sample = Sample::of(theirs).context("nothing was measured")?;
-        self.finish(load, rust, Some((Compared { rival, sample, ratio: ratios.median }, ratios)))
+        self.finish(rust, Some((Compared { rival, sample, ratio: ratios.median }, ratios)))
     }
 
-    fn finish(
-        self,
-        load: f64,
-        rust: Vec<f64>,
-        compared: Option<(Compared, Sample)>,
-    ) -> Result<Row> {
+    fn finish(self, rust: Vec<f64>, compared: Option<(Compared, Sample)>) -> Result<Row> {
         let rust = Sample::of(rust).context("nothing was measured")?;
         let Draft { bench, case, unit, kind, goal } = self;
         let (compared, ratios) = compared.unzip();
         let met = goal.met_by(&rust, ratios.as_ref());
-        let busy = kind == Kind::Time && load > QUIET;
-        let noisy = busy || (met.is_none() && goal != Goal::None);
-        let met = met.filter(|_| !noisy);
-        Ok(Row { bench, case, unit, kind, goal, rust, compared, load, noisy, met })
+        let noisy = met.is_none() && goal != Goal::None;
+        Ok(Row { bench, case, unit, kind, goal, rust, compared, noisy, met })
+    }
+}
+
+impl Row {
+    /// For one that was measured while the machine had other work.
+    pub fn in_company(&mut self) {
+        if self.kind == Kind::Time {
+            self.noisy = true;
+            self.met = None;
+        }
     }
 }
 
@@ -119,7 +117,7 @@ impl Goal {
         };
         if meets(sample.median) {
             Some(true)
-        } else if sample.around_median().into_iter().any(meets) {
+        } else if sample.around_median.into_iter().any(meets) {
             None
         } else {
             Some(false)
@@ -154,9 +152,8 @@ mod tests {
 
     #[test]
     fn a_goal_is_met_or_missed_by_the_ratio() {
-        let row = |goal, rust| {
-            draft(goal).against(0.0, Rival::PlainC, vec![100.0], vec![rust]).unwrap().met
-        };
+        let row =
+            |goal, rust| draft(goal).against(Rival::PlainC, vec![100.0], vec![rust]).unwrap().met;
         assert_eq!(row(Goal::RatioAtMost(1.02), 102.0), Some(true));
         assert_eq!(row(Goal::RatioAtMost(1.02), 103.0), Some(false));
         assert_eq!(row(Goal::RatioAtLeast(0.98), 97.0), Some(false));
@@ -167,27 +164,28 @@ mod tests {
     fn rounds_are_compared_one_by_one() {
         // The machine became twice as fast, and both alike.
         let (theirs, rust) = (vec![10.0, 10.0, 20.0], vec![10.0, 20.0, 20.0]);
-        let row = draft(Goal::None).against(0.0, Rival::PlainC, theirs, rust).unwrap();
+        let row = draft(Goal::None).against(Rival::PlainC, theirs, rust).unwrap();
         assert_eq!(row.compared.unwrap().ratio, 1.0);
     }
 
     #[test]
     fn time_on_a_busy_machine_has_no_verdict() {
-        let row = |kind, load| {
+        let row = |kind| {
             let draft = Draft { kind, ..draft(Goal::AtMost(1.0)) };
-            let row = draft.alone(load, vec![2.0]).unwrap();
+            let mut row = draft.alone(vec![2.0]).unwrap();
+            assert_eq!((row.noisy, row.met), (false, Some(false)));
+            row.in_company();
             (row.noisy, row.met)
         };
-        assert_eq!(row(Kind::Time, 3.0), (true, None));
-        assert_eq!(row(Kind::Time, 0.5), (false, Some(false)));
-        assert_eq!(row(Kind::Count, 3.0), (false, Some(false)));
+        assert_eq!(row(Kind::Time), (true, None));
+        assert_eq!(row(Kind::Count), (false, Some(false)));
     }
 
     #[test]
     fn rounds_that_do_not_agree_miss_no_goal() {
         let row = |rust: &[f64]| {
             let draft = draft(Goal::RatioAtLeast(0.98));
-            let row = draft.against(0.0, Rival::PlainC, vec![1.0; rust.len()], rust.to_vec());
+            let row = draft.against(Rival::PlainC, vec![1.0; rust.len()], rust.to_vec());
             row.map(|row| (row.noisy, row.met)).unwrap()
         };
         assert_eq!(row(&[0.9, 0.97, 1.1]), (true, None));
@@ -197,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_absolute_goal_needs_no_rival() {
-        assert_eq!(draft(Goal::AtMost(3.0)).alone(0.0, vec![3.5]).unwrap().met, Some(false));
-        assert!(draft(Goal::AtMost(3.0)).alone(0.0, vec![]).is_err());
+        assert_eq!(draft(Goal::AtMost(3.0)).alone(vec![3.5]).unwrap().met, Some(false));
+        assert!(draft(Goal::AtMost(3.0)).alone(vec![]).is_err());
     }
 }

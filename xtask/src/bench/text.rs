@@ -31,7 +31,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let row = |case: &str, theirs: f64, ours: f64, goal| {
         let draft =
             Draft { bench: "text", case: case.into(), unit: "bytes", kind: Kind::Size, goal };
-        draft.against(lab.load, Rival::PlainC, vec![theirs], vec![ours])
+        draft.against(Rival::PlainC, vec![theirs], vec![ours])
     };
     let mut rows = Vec::new();
     // Where QEMU can do what plain C can; the holder API is there, and nobody calls it yet.

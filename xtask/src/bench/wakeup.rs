@@ -28,7 +28,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
                 kind: Kind::Count,
                 goal: Goal::RatioAtMost(1.02),
             };
-            draft.against(lab.load, Rival::PlainC, theirs, ours)
+            draft.against(Rival::PlainC, theirs, ours)
         })
         .collect()
 }

@@ -55,6 +55,16 @@ pub enum Verb {
     Setup(Setup),
 }
 
+impl Cli {
+    /// What the user is told who has interrupted it.
+    pub fn again(&self) -> &'static str {
+        match &self.verb {
+            Verb::Test(test) if test.full && !test.resume => "run it again with --resume",
+            _ => "run the same command again",
+        }
+    }
+}
+
 /// Boot a Linux guest that does checked I/O through Rust IOThreads
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::process::exit;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
@@ -16,10 +16,13 @@ use crate::lock::shared;
 pub const INTERRUPTED: i32 = 130;
 
 static SEEN: AtomicBool = AtomicBool::new(false);
+static AGAIN: OnceLock<&str> = OnceLock::new();
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// From now on SIGINT, SIGTERM and SIGHUP end the children; a second one ends us at once.
-pub fn install() -> Result<()> {
+/// From now on SIGINT, SIGTERM and SIGHUP end the children; a second one ends us at once. `again`
+/// is what the user is told to do then.
+pub fn install(again: &'static str) -> Result<()> {
+    AGAIN.get_or_init(|| again);
     ctrlc::set_handler(|| {
         if SEEN.swap(true, Ordering::SeqCst) {
             exit(INTERRUPTED);
@@ -49,7 +52,7 @@ pub fn seen() -> bool {
 /// Ends with code 130 if an interrupt is what made the last step fail.
 pub fn exit_if_interrupted() {
     if seen() {
-        say!("interrupted; run the same command again to go on from here");
+        say!("interrupted; {} to go on from here", AGAIN.get().unwrap_or(&"run it again"));
         exit(INTERRUPTED);
     }
 }

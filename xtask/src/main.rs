@@ -53,7 +53,7 @@ use ctx::Ctx;
 use flags::{Cli, Verb};
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    interrupt::install()?;
+    interrupt::install(cli.again())?;
     let ctx = Ctx::new(cli)?;
     let outcome = match &cli.verb {
         Verb::Demo(args) => demo::run(&ctx, args),

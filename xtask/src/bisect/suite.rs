@@ -203,8 +203,10 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
             let again: Vec<_> =
                 (0..REPEATS).map(|_| self.alone(ctx, build, name)).collect::<Result<_>>()?;
             let Some(failed) = again.into_iter().flatten().last() else {
-                ctx.ui
-                    .say(format!("unsteady: {name} failed once and passed {REPEATS} times alone"));
+                let words = &result.words;
+                ctx.ui.say(format!(
+                    "unsteady: {name} passed {REPEATS} times alone, but first failed{words}"
+                ));
                 result.verdict = Verdict::Pass;
                 continue;
             };

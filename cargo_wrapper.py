@@ -140,10 +140,10 @@ def check_host(args):
 def check_qemu(args):
     version = numbers(args.qemu_version)
     oldest, newest = QEMU_VERSIONS
-    # From .50 on a tree is on the way to the next release.
     if not oldest <= version < (*newest, 50):
         served = ' to '.join('.'.join(map(str, v)) for v in QEMU_VERSIONS)
-        raise Missing(f'qemu-iothread serves QEMU {served}; this tree is {args.qemu_version}. '
+        to = ', on the way to the next release' if version[2:] >= (50,) else ''
+        raise Missing(f'qemu-iothread serves QEMU {served}; this tree is {args.qemu_version}{to}. '
                       'Take a qemu-iothread that was made for it.')
 
 

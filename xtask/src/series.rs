@@ -45,6 +45,25 @@ pub fn list(ctx: &Ctx, version: Version) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// Ends with the exit code for wrong usage if the tree's series has no such point; it needs no more
+/// than `patches/` to tell.
+pub fn expect(ctx: &Ctx, tree: &Tree, point: Point) -> Result<()> {
+    let version = source::version(tree)?;
+    depth(version, list(ctx, version)?.len(), point);
+    Ok(())
+}
+
+fn depth(version: Version, count: usize, point: Point) -> usize {
+    match point {
+        Point::Base => 0,
+        Point::Tip => count,
+        Point::At(n) if n <= count => n,
+        Point::At(n) => {
+            flags::wrong_usage(format!("the series for {version} has {count} patches, not {n}"))
+        }
+    }
+}
+
 impl Series {
     pub fn open(ctx: &Ctx, tree: &Tree) -> Result<Series> {
         let base = source::base(ctx, tree)?;
@@ -53,17 +72,8 @@ impl Series {
     }
 
     /// The number of patches up to a point.
-    pub fn depth(&self, point: Point) -> Result<usize> {
-        match point {
-            Point::Base => Ok(0),
-            Point::Tip => Ok(self.patches.len()),
-            Point::At(n) if n <= self.patches.len() => Ok(n),
-            Point::At(n) => flags::wrong_usage(format!(
-                "the series for {} has {} patches, not {n}",
-                self.base.version,
-                self.patches.len()
-            )),
-        }
+    pub fn depth(&self, point: Point) -> usize {
+        depth(self.base.version, self.patches.len(), point)
     }
 
     /// The commit after the first `depth` patches; applies what was never applied before.

@@ -38,7 +38,7 @@ impl Worktree {
 
 /// The work tree of a point, at that point's commit, with the crate linked in.
 pub fn at(ctx: &Ctx, series: &Series, point: Point) -> Result<Worktree> {
-    let depth = series.depth(point)?;
+    let depth = series.depth(point);
     let commit = series.commit(ctx, depth)?;
     named(ctx, series, &point.to_string(), &commit, point == Point::Tip)
 }

@@ -13,6 +13,7 @@ use crate::ctx::Ctx;
 use crate::report::Report;
 
 pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
+    report.pass("bad input: a point that the series lacks", || tree::no_such_point(ctx));
     report.pass("bad input: a QEMU that is not served", || tree::not_served(ctx));
     report.pass("bad input: a tree that the patches do not fit", || tree::does_not_fit(ctx));
     report.pass("bad input: no network", || machine::no_network(ctx));

@@ -10,6 +10,23 @@ use crate::ctx::Ctx;
 use crate::series::{self, Series};
 use crate::version::{Tree, Version};
 
+/// It is refused before anything is installed or fetched.
+pub fn no_such_point(ctx: &Ctx) -> Result<()> {
+    let sandbox = Sandbox::new(ctx)?;
+    for (words, says) in [
+        (["build", "--at", "999"], "patches, not 999"),
+        (["demo", "--at", "999"], "patches, not 999"),
+        (["dual", "--at", "999"], "patches, not 999"),
+        (["dual", "--at", "base"], "base is plain C"),
+    ] {
+        let ended = run(&sandbox.xtask(&words))?;
+        ended.must_exit(2)?;
+        ended.says(&[says])?;
+    }
+    ensure!(is_empty(&sandbox.path("cache")), "something was left in the cache");
+    Ok(())
+}
+
 pub fn not_served(ctx: &Ctx) -> Result<()> {
     let sandbox = Sandbox::new(ctx)?;
     let tree = sandbox.path("qemu");

@@ -17,7 +17,7 @@ use crate::bisect::suite::{is_own_unit_test, is_quick};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 use crate::flags;
-use crate::series::Series;
+use crate::series::{self, Series};
 use crate::setup;
 use crate::suites::meson;
 use crate::version::{Point, Tree};
@@ -38,6 +38,7 @@ pub struct Built {
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Build) -> Result<()> {
+    series::expect(ctx, &ctx.tree, args.at)?;
     let built = build(ctx, &ctx.tree, args.at, args.flavor)?;
     out!("{}", built.build.display());
     Ok(())

@@ -31,6 +31,7 @@ use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
 use crate::report::{Outcome, Report};
+use crate::series;
 use crate::version::Point;
 use compare::{Difference, Schemas};
 use conversation::Conversation;
@@ -63,6 +64,10 @@ pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
                 known.join(", ")
             ));
         }
+    }
+    series::expect(ctx, &ctx.tree, args.at)?;
+    if args.at == Point::Base {
+        flags::wrong_usage("base is plain C, with which a point of the series is compared");
     }
     let sides = match args.builds.as_deref() {
         Some([base, series]) => [Side::of_build("base", base)?, Side::of_build("series", series)?],

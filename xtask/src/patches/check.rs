@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use duct::cmd;
 
 use crate::cmd::output;
@@ -31,12 +31,14 @@ pub fn check(ctx: &Ctx, version: Version, report: &mut Report) {
         }
         Err(error) => return report.pass(&format!("patches v{version}"), || Err(error)),
     };
-    for patch in &series.patches {
-        let name = patch.file_name().unwrap_or_default().to_string_lossy();
-        report.pass(&format!("checkpatch v{version} {name}"), || {
-            checkpatch(&series.base.git.dir, patch)
-        });
-    }
+    report.pass(&format!("checkpatch: {} patches of v{version}", series.patches.len()), || {
+        let patches = series.patches.iter();
+        let faults: Vec<_> =
+            patches.filter_map(|patch| checkpatch(&series.base.git.dir, patch).err()).collect();
+        let told: Vec<_> = faults.iter().map(|fault| format!("{fault:#}")).collect();
+        ensure!(told.is_empty(), "{}", told.join("\n"));
+        Ok(())
+    });
     report.pass(&format!("v{version} applies to the source as released"), || {
         let start = source::pristine(ctx, version)?;
         series::commit_on(ctx, &series.base, &start, &series.patches).map(drop)
@@ -55,7 +57,7 @@ fn checkpatch(tree: &Path, patch: &Path) -> Result<()> {
     let output = output.context("cannot run checkpatch.pl")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || !text.contains(CLEAN) {
-        bail!("{}", text.trim_end());
+        bail!("{}: {}", patch.display(), text.trim_end());
     }
     Ok(())
 }

@@ -59,8 +59,13 @@ impl Cli {
     /// What the user is told who has interrupted it.
     pub fn again(&self) -> &'static str {
         match &self.verb {
-            Verb::Test(test) if test.full && !test.resume => "run it again with --resume",
-            _ => "run the same command again",
+            Verb::Test(test) if test.full && !test.resume => {
+                "run it again with --resume to go on from here"
+            }
+            Verb::Test(test) if !test.full => {
+                "run the same command again: it builds nothing twice, but tests all anew"
+            }
+            _ => "run the same command again to go on from here",
         }
     }
 }
@@ -79,8 +84,8 @@ pub struct Demo {
 /// Run everything that must pass
 #[derive(Args)]
 #[command(
-    after_help = "The last line of stdout is always `N passed, N failed, N skipped`; each skip is \
-    named with its reason above it.\n\nExamples:\n  \
+    after_help = "The last line of stdout is `N passed, N failed, N skipped`, unless it was interrupted; \
+    each skip is named with its reason above it.\n\nExamples:\n  \
     cargo xtask test --quick\n  cargo xtask test\n  cargo xtask test --flavor lto\n  \
     cargo xtask test --full --resume    after a --full run that was interrupted"
 )]

@@ -52,7 +52,7 @@ pub fn seen() -> bool {
 /// Ends with code 130 if an interrupt is what made the last step fail.
 pub fn exit_if_interrupted() {
     if seen() {
-        say!("interrupted; {} to go on from here", AGAIN.get().unwrap_or(&"run it again"));
+        say!("interrupted; {}", AGAIN.get().unwrap_or(&"run it again"));
         exit(INTERRUPTED);
     }
 }

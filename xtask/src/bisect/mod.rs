@@ -153,7 +153,9 @@ pub fn each_commit(ctx: &Ctx, tree: &Tree, walk: &Walk) -> Result<Option<usize>>
     let mut rows: Vec<Row> = walked?.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.depth);
     let left_out = Some(first + rows.len()).filter(|depth| *depth <= last);
-    out!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
+    if !rows.is_empty() {
+        out!("{}\n\n{}", Host::now(&ctx.root)?, table(&rows));
+    }
     for row in &rows {
         for (name, excuse) in &row.excused {
             out!("skipped at commit {}: {name}: {excuse}", row.depth);

@@ -38,7 +38,6 @@ pub struct Built {
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Build) -> Result<()> {
-    series::expect(ctx, &ctx.tree, args.at)?;
     let built = build(ctx, &ctx.tree, args.at, args.flavor)?;
     out!("{}", built.build.display());
     Ok(())
@@ -55,6 +54,7 @@ pub fn build(ctx: &Ctx, tree: &Tree, at: Point, flavor: Flavor) -> Result<Built>
 
 /// The same for a look in between: it does not become the build that the library's own tests use.
 pub fn aside(ctx: &Ctx, tree: &Tree, at: Point, flavor: Flavor) -> Result<Built> {
+    series::expect(ctx, tree, at)?;
     let host = setup::host(ctx)?;
     let series = Series::open(ctx, tree)?;
     let worktree = worktree::at(ctx, &series, at)?;

@@ -65,13 +65,14 @@ pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
             ));
         }
     }
-    series::expect(ctx, &ctx.tree, args.at)?;
     if args.at == Point::Base {
         flags::wrong_usage("base is plain C, with which a point of the series is compared");
     }
     let sides = match args.builds.as_deref() {
         Some([base, series]) => [Side::of_build("base", base)?, Side::of_build("series", series)?],
         _ => {
+            // Plain C is not built in vain.
+            series::expect(ctx, &ctx.tree, args.at)?;
             let base = build::build(ctx, &ctx.tree, Point::Base, Flavor::Default)?;
             let series = build::build(ctx, &ctx.tree, args.at, Flavor::Default)?;
             [Side::new("base", &base)?, Side::new(&args.at.to_string(), &series)?]

@@ -33,9 +33,8 @@ pub fn check(ctx: &Ctx, version: Version, report: &mut Report) {
     };
     report.pass(&format!("checkpatch: {} patches of v{version}", series.patches.len()), || {
         let patches = series.patches.iter();
-        let faults: Vec<_> =
-            patches.filter_map(|patch| checkpatch(&series.base.git.dir, patch).err()).collect();
-        let told: Vec<_> = faults.iter().map(|fault| format!("{fault:#}")).collect();
+        let faults = patches.filter_map(|patch| checkpatch(&series.base.git.dir, patch).err());
+        let told: Vec<_> = faults.map(|fault| format!("{fault:#}")).collect();
         ensure!(told.is_empty(), "{}", told.join("\n"));
         Ok(())
     });

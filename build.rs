@@ -177,6 +177,8 @@ fn bind(root: &Path, flags: &[String]) -> Result<String, Box<dyn Error>> {
         .clang_args(flags)
         .rust_target(env!("CARGO_PKG_RUST_VERSION").parse()?)
         .use_core()
+        // rustfmt need not be there, and without it the text that is searched below would be another.
+        .formatter(bindgen::Formatter::Prettyplease)
         .derive_debug(false)
         .derive_copy(false)
         .generate_comments(false)

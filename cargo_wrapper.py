@@ -6,6 +6,8 @@
 
 import argparse
 import glob
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -25,6 +27,9 @@ RUST_CPUS = {
 
 # The oldest and the newest QEMU that the library was built and tested with.
 QEMU_VERSIONS = ((10, 0), (10, 2))
+
+# What the environment may choose.
+CHOICES = ('CARGO', 'RUSTC', 'LIBCLANG_PATH', 'RUSTC_BOOTSTRAP')
 
 # Where clang-sys looks for libclang, beside what the environment and llvm-config name.
 LIBCLANG_DIRS = (
@@ -70,7 +75,10 @@ def check_version(args, name):
     manifest = (args.crate / 'Cargo.toml').read_text(encoding='utf-8')
     oldest = re.search(r'^rust-version = "([\d.]+)"', manifest, re.M).group(1)
     path = tool(name)
-    words = output_of(path, '--version').split()
+    try:
+        words = output_of(path, '--version').split()
+    except Missing as error:
+        raise Missing(f'{error}. Set {name.upper()} to a {name} that works.') from error
     if words[:1] != [name]:
         raise Missing(f'{path} is no {name}: asked for its version it says '
                       f'"{" ".join(words)[:60]}". Set {name.upper()} to one.')
@@ -87,8 +95,11 @@ def libclang_dirs():
     named = os.environ.get('LIBCLANG_PATH')
     if named:
         return [named]
-    llvm_config = os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')
-    told = [output_of(llvm_config, '--libdir').strip()] if shutil.which(llvm_config) else []
+    try:
+        llvm_config = os.environ.get('LLVM_CONFIG_PATH', 'llvm-config')
+        told = [output_of(llvm_config, '--libdir').strip()]
+    except Missing:
+        told = []
     for name in ('LD_LIBRARY_PATH', 'LIBRARY_PATH'):
         told += [folder for folder in os.environ.get(name, '').split(':') if folder]
     return [*told, *LIBCLANG_DIRS]
@@ -129,9 +140,11 @@ def check_host(args):
                       f'bits on {args.host_cpu}. Build a QEMU without the patch that links it.')
     if args.host_cpu not in RUST_CPUS:
         raise Missing(f'qemu-iothread knows no Rust target for a host of type {args.host_cpu}; '
-                      f'it serves {", ".join(RUST_CPUS)}.')
+                      f'it serves {", ".join(RUST_CPUS)}. '
+                      'Build a QEMU without the patch that links it.')
     if args.host_cpu == 'ppc64' and args.host_endian == 'big':
-        raise Missing('qemu-iothread serves little-endian ppc64 hosts only.')
+        raise Missing('qemu-iothread serves little-endian ppc64 hosts only. '
+                      'Build a QEMU without the patch that links it.')
     if args.cfi == 'true':
         raise Missing('--enable-cfi traps on callbacks that are written in Rust, because rustc '
                       'gives them no CFI type. Configure with --disable-cfi.')
@@ -192,7 +205,18 @@ def fetch(args):
                       f'{why}. {cure}') from error
 
 
+def recall_choices(memory):
+    """Ninja may configure again, in whatever environment it was started: what configure was told
+    holds. Meson keeps what it was told itself in the same folder, which configure empties."""
+    text = memory.read_text(encoding='utf-8') if memory.exists() else ''
+    told = json.loads(text or '{}')
+    told.update((name, os.environ[name]) for name in CHOICES if name in os.environ)
+    os.environ.update(told)
+    memory.write_text(json.dumps(told), encoding='utf-8')
+
+
 def check(args):
+    recall_choices(args.memory)
     check_host(args)
     check_qemu(args)
     check_version(args, 'cargo')
@@ -300,16 +324,23 @@ def run_cargo(command, args):
                       'cargo could not build qemu-iothread; its messages stand above.')
 
 
+def unit(args):
+    """Cargo does not write again what it takes for fresh, so whatever makes it compile a library
+    beside the one that is there has an object of its own."""
+    told = [args.debug_info, args.optimization, *sanitizers(args),
+            output_of(tool('rustc'), '--version', '--verbose'),
+            *((args.crate / name).read_text(encoding='utf-8')
+              for name in ('Cargo.toml', 'Cargo.lock'))]
+    return hashlib.sha256('\0'.join(told).encode()).hexdigest()[:16]
+
+
 def build(args):
     for assignment in args.environment:
         name, value = assignment.split('=', 1)
         os.environ[name] = value
     args.target = rust_target(args)
     args.target_dir.mkdir(parents=True, exist_ok=True)
-    # Cargo does not write again what it takes for fresh, so each set of options
-    # has an object of its own.
-    options = '-'.join([args.debug_info, args.optimization, *sanitizers(args)])
-    object_path = args.target_dir / f'{options}.o'
+    object_path = args.target_dir / f'{unit(args)}.o'
     run_cargo(cargo_command(args, object_path), args)
     if not object_path.exists():
         run_cargo([tool('cargo'), 'clean', '--locked', '--quiet', '--package=qemu-iothread',
@@ -332,6 +363,7 @@ def main():
     parser_check = verbs.add_parser('check', parents=[common])
     parser_build = verbs.add_parser('build', parents=[common])
     parser_check.set_defaults(run=check)
+    parser_check.add_argument('--memory', type=Path, required=True, metavar='FILE')
     parser_check.add_argument('--host-system', required=True)
     parser_check.add_argument('--host-cpu', required=True)
     parser_check.add_argument('--host-endian', required=True)

@@ -40,13 +40,18 @@ const SERVED: &[(&str, &str)] = &[
     ("--sanitizers", ""),
 ];
 
+/// A memory of what configure was told that nobody keeps.
+const NO_MEMORY: &str = "/dev/null";
+
 /// The check that the subproject's meson.build makes, for a host with one thing changed.
 fn check(ctx: &Ctx, changed: Option<(&str, &str)>) -> Expression {
-    check_in(&ctx.root, changed)
+    check_in(&ctx.root, Path::new(NO_MEMORY), changed)
 }
 
-fn check_in(root: &Path, changed: Option<(&str, &str)>) -> Expression {
-    let mut words = vec!["check".to_string(), "--crate".into(), root.display().to_string()];
+fn check_in(root: &Path, memory: &Path, changed: Option<(&str, &str)>) -> Expression {
+    let [root_name, memory] = [root, memory].map(|path| path.display().to_string());
+    let mut words = vec!["check".to_string(), "--crate".into(), root_name];
+    words.extend(["--memory".into(), memory]);
     for (name, value) in SERVED {
         let other = changed.filter(|(changed, _)| changed == name);
         words.extend([name.to_string(), other.map_or(*value, |(_, other)| other).to_string()]);
@@ -82,14 +87,40 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
         let says = format!("{name} 1.60.0 is too old");
         one_message(&run(&with_old)?, &[&says, "Install a newer Rust"])?;
         let with_mute = check(ctx, None).env(variable, "/bin/false");
-        one_message(&run(&with_mute)?, &["/bin/false --version` failed: it says nothing"])?;
+        let cure = format!("Set {variable} to a {name} that works.");
+        one_message(&run(&with_mute)?, &["/bin/false --version` failed: it says nothing", &cure])?;
     }
     // Another library, which Debian's clang-format brings, is none.
     fs::write(dir.path().join("libclang-cpp.so.14"), "")?;
     let without = check(ctx, None)
         .env("LIBCLANG_PATH", dir.path())
         .env("LLVM_CONFIG_PATH", dir.path().join("llvm-config"));
-    one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])
+    one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])?;
+    // Its folder is looked for elsewhere, then.
+    run(&check(ctx, None).env("LLVM_CONFIG_PATH", "/bin/false"))?.must_exit(0)
+}
+
+/// Ninja configures again by itself, most often from a shell that knows nothing of the first time.
+pub fn told_once(ctx: &Ctx) -> Result<()> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let own = dir.path().join("rustc");
+    symlink(which("rustc")?, &own)?;
+    let told = [("RUSTC", own.display().to_string()), ("RUSTC_BOOTSTRAP", "qemu_iothread".into())];
+    let check = check_in(&ctx.root, &dir.path().join("memory"), None);
+    let check = told.iter().fold(check, |check, (name, _)| check.env_remove(name));
+    let first = told.iter().fold(check.clone(), |check, (name, value)| check.env(name, value));
+    for check in [first, check] {
+        let ended = run(&check)?;
+        ended.must_exit(0).context("refused")?;
+        for (name, value) in &told {
+            ended.says(&[&format!("\n{name}={value}\n")])?;
+        }
+    }
+    Ok(())
+}
+
+fn which(program: &str) -> Result<String> {
+    read(&cmd!("sh", "-c", format!("command -v {program}")))
 }
 
 /// A sanitizer that rustc does not take is no error, but it is told.
@@ -123,7 +154,7 @@ pub fn stale_lock(ctx: &Ctx) -> Result<()> {
     fs::remove_file(&manifest)?;
     fs::write(&manifest, text.replace("\nversion = \"", "\nversion = \"9"))?;
     let root = sandbox.path("");
-    let check = check_in(&root, None);
+    let check = check_in(&root, Path::new(NO_MEMORY), None);
     one_message(&run(&check)?, &["cannot update the lock file", "cargo update --workspace"])
 }
 
@@ -146,6 +177,12 @@ pub fn half_libclang(ctx: &Ctx, tip: &Built) -> Result<()> {
     let half = build.command.env("BINDGEN_EXTRA_CLANG_ARGS", "-nobuiltininc");
     let ended = run(&half.env("CLANG_PATH", "/bin/false"))?;
     ended.must_say(&["libclang is here without its own headers", "libclang-dev"])
+}
+
+/// Rust without the formatter, a package of its own in distributions.
+pub fn no_rustfmt(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let build = compiled(ctx, tip, |command| Ok(command.to_string()))?;
+    run(&build.command.env("RUSTFMT", "/bin/false"))?.must_exit(0)
 }
 
 /// QEMU's build quotes what a shell would take for more than letters.

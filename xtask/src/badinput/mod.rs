@@ -25,10 +25,12 @@ pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
     });
     report.pass("bad input: a host that is not served", || configure::host(ctx));
     report.pass("bad input: rustc or cargo too old, no libclang", || configure::tools(ctx));
+    report.pass("bad input: configured again without what was told", || configure::told_once(ctx));
     report.pass("bad input: a sanitizer that rustc does not take", || configure::sanitizers(ctx));
     report.pass("bad input: no crates and no network", || configure::no_crates(ctx));
     report.pass("bad input: a lock file that does not fit", || configure::stale_lock(ctx));
     report.pass("bad input: libclang without its headers", || configure::half_libclang(ctx, tip));
+    report.pass("bad input: no rustfmt", || configure::no_rustfmt(ctx, tip));
     report.pass("bad input: a path that has to be quoted", || configure::odd_path(ctx, tip));
     report.pass("bad input: headers that lack what is called", || configure::headers(ctx, tip));
     report.pass("bad input: no cargo", || configure::no_cargo(ctx, tip));

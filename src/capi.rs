@@ -147,7 +147,9 @@ pub extern "C" fn qemu_in_iothread() -> bool {
     unsafe { qemu::qemu_get_current_aio_context() != qemu::qemu_get_aio_context() }
 }
 
-/// The QMP command query-iothreads.
+/// The QMP command query-iothreads. Main thread.
+///
+/// Returns: a list for the caller to free; there is no error.
 ///
 /// cbindgen:ignore
 #[no_mangle]

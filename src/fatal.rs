@@ -29,7 +29,9 @@ static BEYOND_ASCII: [u8; 129] = {
 ///
 /// # Safety
 ///
-/// `iothread` is null or live, `holder` null or a C string of any bytes.
+/// `iothread` is null or live, and this thread does not have the mutex of its
+/// holders, which is taken to list them. `holder` is null or a C string of any
+/// bytes.
 #[cold]
 pub unsafe fn misuse(
     iothread: *const IOThread,

@@ -10,8 +10,9 @@
 //!    the thinking part, pure and safe:          model/{holders, kind, phase, params}
 //! ```
 //!
-//! `holding` ends in `fatal` if a caller was wrong. That and `registry` know the
-//! type that `class` defines, and call nothing of it.
+//! `holding` ends in `fatal` if a caller was wrong. That reads an IOThread's name
+//! and holders; `registry` knows the type that `class` defines and calls nothing
+//! of it. `sys` implements the traits that `model` asks for.
 //!
 //! `model` needs nothing but `core`. All else exists only where `build.rs` found
 //! a configured QEMU build to take its types from (`cfg(qemu)`), and calls into

@@ -27,7 +27,8 @@ const ID_AT: usize = NAME.count_bytes().saturating_sub(2);
 ///
 /// Invariant: initialised in place by [`Self::init`], and not moved since. While
 /// `ctx` is not null, all pointers are ours and valid; only the main thread changes
-/// them, and not while the thread runs.
+/// them, and not while the thread runs. Whoever disposes of it has joined the
+/// thread.
 ///
 /// What the event loop reads comes first, for short code.
 #[repr(C)]
@@ -143,8 +144,8 @@ impl Worker {
         self.phase.advance(Trigger::Spawn);
         let (thread, name) = (self.thread.get(), self.thread_name.load(Ordering::Relaxed));
         let joinable = qemu::QEMU_THREAD_JOINABLE as c_int;
-        // SAFETY: invariant of Worker: it outlives the thread, which is joined
-        // before dispose().
+        // SAFETY: invariant of Worker: it stays where it is, and outlives the
+        // thread.
         unsafe {
             #[cfg(qemu_traces)]
             trace::start(self.id());

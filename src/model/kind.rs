@@ -20,7 +20,7 @@ pub enum Kind {
     QomObject,
     /// A block export: its id is shown.
     BlockExport,
-    /// A block node whose context the user chose: its node-name is shown.
+    /// A block node that is there on its own account: its node-name is shown.
     BlockNode,
     /// A monitor: the label of its character device is shown.
     Monitor,

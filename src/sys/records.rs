@@ -53,6 +53,10 @@ pub struct Records {
 }
 
 /// A record.
+///
+/// Invariant: it is in the store that found it, from [`Store::find`] to
+/// [`Store::remove`], which takes the slot; who asks for one does not remove the
+/// record by another.
 pub struct Slot(*mut Record);
 
 impl Store for Records {
@@ -93,17 +97,17 @@ impl Store for Records {
     }
 
     fn count(&self, slot: &Slot) -> NonZeroU32 {
-        // SAFETY: invariant of Records.
+        // SAFETY: invariant of Slot.
         unsafe { (*slot.0).count.get() }
     }
 
     fn set_count(&mut self, slot: &Slot, count: NonZeroU32) {
-        // SAFETY: invariant of Records.
+        // SAFETY: invariant of Slot.
         unsafe { (*slot.0).count.set(count) }
     }
 
     fn remove(&mut self, slot: Slot) {
-        // SAFETY: invariant of Records, which this keeps: the record leaves the
+        // SAFETY: invariants of Slot and of Records, which this keeps: the record leaves the
         // queue, and the table frees it with its name.
         unsafe {
             glib::g_queue_unlink(&mut self.in_order, slot.0.cast());

@@ -70,8 +70,7 @@ pub fn run(lab: &Lab) -> Result<Vec<Row>> {
 fn timed(lab: &Lab, depth: u32, disk: &str) -> Result<[Row; 2]> {
     let [ours, theirs] = cpus()?;
     let reads = |build: &Path| {
-        let socket = lab.scratch().join("timed");
-        let daemon = Daemon::start(build, &pinned(&theirs), POLLING, disk, socket)?;
+        let daemon = Daemon::start(build, &pinned(&theirs), POLLING, disk, lab.scratch())?;
         let reads = read_randomly(lab, depth, &daemon, &pinned(&ours), &A_WHILE.map(String::from))?;
         daemon.end()?;
         Ok(reads)
@@ -103,8 +102,7 @@ fn counted(lab: &Lab, depth: u32) -> Result<Row> {
             let mut wrapper = vec!["env".to_string(), preload.clone()];
             wrapper.extend(profile.wrapper());
             let disk = format!("driver=null-co,read-zeroes=on,size={DISK_BYTES}");
-            let socket = lab.scratch().join("counted");
-            let daemon = Daemon::start(build, &wrapper, NO_POLLING, &disk, socket)?;
+            let daemon = Daemon::start(build, &wrapper, NO_POLLING, &disk, lab.scratch())?;
             read_randomly(lab, depth, &daemon, &[], &[format!("--number_ios={reads}")])?;
             daemon.end()?;
             profile.total()

@@ -54,8 +54,7 @@ impl Display for Host {
     }
 }
 
-/// How many threads wanted to run during the last minute.
-pub fn load() -> Result<f64> {
+fn load() -> Result<f64> {
     let text = proc("loadavg")?;
     text.split(' ').next().and_then(|first| first.parse().ok()).context("/proc/loadavg is odd")
 }

@@ -8,7 +8,6 @@ use tempfile::TempDir;
 
 use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
-use crate::host::load;
 use crate::series::Series;
 use crate::version::Point;
 
@@ -21,22 +20,19 @@ pub struct Lab<'a> {
     pub tip: PathBuf,
     /// Whether the user named them.
     pub given: bool,
-    /// The machine's load before we put any on it.
-    pub load: f64,
     scratch: TempDir,
 }
 
 impl Lab<'_> {
     /// Builds both, as `cargo xtask build` does, unless they are `given`.
     pub fn new<'a>(ctx: &'a Ctx, given: Option<&[PathBuf]>) -> Result<Lab<'a>> {
-        let load = load()?;
         let build = |at| build::build(ctx, &ctx.tree, at, Flavor::Default).map(|b| b.build);
         let (base, tip) = match given {
             Some([base, tip]) => (build::existing(base)?, build::existing(tip)?),
             _ => (build(Point::Base)?, build(Point::Tip)?),
         };
         let scratch = tempfile::tempdir().context("cannot make a scratch directory")?;
-        Ok(Lab { ctx, base, tip, given: given.is_some(), load, scratch })
+        Ok(Lab { ctx, base, tip, given: given.is_some(), scratch })
     }
 
     /// QEMU at the commit that links the library; none if the user named the builds.

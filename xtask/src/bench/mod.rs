@@ -57,25 +57,25 @@ struct Record<'a> {
     host: &'a Host,
     #[serde(flatten)]
     tools: &'a Tools,
-    /// The machine's, before any of it was ours.
-    load: f64,
     rows: &'a [Row],
 }
 
 pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
     let chosen = choose(args.name.as_deref()).unwrap_or_else(|error| flags::wrong_usage(error));
     setup::extra(ctx, PACKAGES)?;
+    // Before any of the machine's load is ours.
+    let host = Host::now(&ctx.root)?;
     let lab = Lab::new(ctx, args.builds.as_deref())?;
-    let (host, tools) = (Host::now(&ctx.root)?, Tools::of(&lab)?);
+    let tools = Tools::of(&lab)?;
     let mut rows = Vec::new();
     for (name, bench) in chosen {
         ctx.ui.say(format!("bench {name} ..."));
         rows.extend(bench(&lab).with_context(|| format!("bench {name}"))?);
     }
-    if lab.load > QUIET {
+    if host.load > QUIET {
         rows.iter_mut().for_each(Row::in_company);
     }
-    let record = Record { host: &host, tools: &tools, load: lab.load, rows: &rows };
+    let record = Record { host: &host, tools: &tools, rows: &rows };
     publish(ctx, args.name.as_deref(), &record)?;
     let missed = rows.iter().filter(|row| row.met == Some(false));
     let missed: Vec<_> = missed.map(|row| format!("{} {}", row.bench, row.case)).collect();

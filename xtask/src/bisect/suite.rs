@@ -210,7 +210,10 @@ impl<R: Fn(&Ctx, &Asked) -> Result<Vec<TestResult>>> Batch<R> {
                 result.verdict = Verdict::Pass;
                 continue;
             };
-            let fails = |build: &Path| Ok(self.alone(ctx, build, name)?.is_some());
+            let fails = |build: &Path| {
+                let ended = self.alone(ctx, build, name)?;
+                Ok(ended.is_some_and(|result| result.verdict == Verdict::Fail))
+            };
             let excuse = match plain {
                 Some(plain) => plain.fails_too(ctx, name, build, fails)?,
                 None => None,

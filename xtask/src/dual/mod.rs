@@ -30,6 +30,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
 use crate::flags;
+use crate::lock::{self, Lock};
 use crate::report::{Outcome, Report};
 use crate::series;
 use crate::version::Point;
@@ -91,7 +92,7 @@ pub fn check(ctx: &Ctx, report: &mut Report, sides: &[Side], scope: Scope) -> Re
 
 /// Only what plain C does not survive.
 pub fn check_hazards(ctx: &Ctx, report: &mut Report, sides: &[Side]) -> Result<()> {
-    check_only(ctx, report, sides, Scope::Quick, Some(HAZARDS))
+    check_only(ctx, report, sides, Scope::Default, Some(HAZARDS))
 }
 
 fn check_only(
@@ -114,7 +115,7 @@ fn check_only(
     for (name, least) in scripts {
         place.converse(report, sides, name, *least);
     }
-    if wanted && scope != Scope::Quick {
+    if wanted {
         place.suites(ctx, report, &plan, sides, scope, only)?;
     }
     Ok(())
@@ -125,6 +126,7 @@ struct Place {
     data: PathBuf,
     records: PathBuf,
     entries: Vec<Entry>,
+    _lock: Lock,
 }
 
 impl Place {
@@ -133,14 +135,18 @@ impl Place {
         let path = data.join("differences.toml");
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Place { entries: expected::parse(&text)?, data, records: ctx.target.join("dual") })
+        let records = ctx.target.join("dual");
+        let lock = lock::acquire(ctx, &records.join("lock"))?;
+        Ok(Place { entries: expected::parse(&text)?, data, records, _lock: lock })
     }
 
     fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: usize) {
         let Some((base, series)) = sides.split_first() else { return };
         let series: Vec<&Side> = series.iter().filter(|side| self.is_due(name, side)).collect();
         if series.is_empty() {
-            return;
+            let reason = "the commits that mend what plain C does not survive come later";
+            let title = format!("dual: conversation {name}");
+            return report.check(&title, || Ok(Outcome::Skipped(reason.into())));
         }
         let path = self.data.join(format!("{name}.talk"));
         let conversation = Conversation::new(&path, base, &self.records);

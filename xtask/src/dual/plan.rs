@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::side::Scope;
 use crate::ctx::Ctx;
 use crate::demo::kvm_failed;
-use crate::suites::iotests;
+use crate::suites::{iotests, meson};
 
 /// Meson's limits are for an idle machine; a test that hangs costs more time, a busy machine
 /// that looks like a hanging test costs more work.
@@ -87,17 +87,6 @@ pub struct Test {
     pub skip: Option<String>,
 }
 
-/// One entry of Meson's list.
-#[derive(Deserialize)]
-struct Listed {
-    name: String,
-    cmd: Vec<String>,
-    env: BTreeMap<String, String>,
-    workdir: Option<PathBuf>,
-    timeout: u64,
-    suite: Vec<String>,
-}
-
 impl Plan {
     /// The project's own.
     pub fn open(ctx: &Ctx) -> Result<Plan> {
@@ -151,11 +140,7 @@ impl Plan {
     }
 
     fn meson(&self, build: &Path) -> Result<Vec<Test>> {
-        let path = build.join("meson-info/intro-tests.json");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let listed: Vec<Listed> =
-            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let listed = meson::tests(build)?;
         let mut tests = Vec::new();
         for suite in &self.suite {
             let whole = format!("qemu:{}", suite.meson);

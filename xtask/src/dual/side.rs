@@ -8,14 +8,12 @@ use anyhow::{Context, Result};
 use crate::build::{self, Built};
 use crate::git::Git;
 
-/// How much is compared.
+/// How much of the suites is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The conversations: seconds.
-    Quick,
-    /// All suites, without the longest tests.
+    /// Without the longest tests.
     Default,
-    /// All suites.
+    /// All of them.
     Full,
 }
 

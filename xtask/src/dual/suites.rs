@@ -92,8 +92,29 @@ impl<'a> Suites<'a> {
         for run in runs.into_iter().chain(kept) {
             suites.first[run.side].insert(run.name.clone(), run);
         }
-        cache.save(suites.first[0].values())?;
+        suites.again_where_all_fail()?;
+        let good = suites.first[0].values().filter(|run| failures(&run.results).is_none());
+        cache.save(good)?;
         Ok(suites)
+    }
+
+    /// What fails on all sides may do so by chance on one and always on another: the second run
+    /// counts, and where that tells them apart, many more.
+    fn again_where_all_fail(&mut self) -> Result<()> {
+        let fails = |run: &Run| failures(&run.results).is_some();
+        let everywhere = |name: &&String| {
+            self.first.iter().all(|runs| runs.get(*name).is_some_and(fails)) && !self.varies(name)
+        };
+        let names: Vec<&String> = self.first[0].keys().filter(everywhere).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let sides = 0..self.sides.len();
+        let jobs = names.iter().flat_map(|name| sides.clone().filter_map(|s| self.job(s, name, 0)));
+        for run in self.run_jobs(jobs.collect(), "what failed on every side again")? {
+            self.first[run.side].insert(run.name.clone(), run);
+        }
+        Ok(())
     }
 
     fn job(&self, side: usize, name: &str, turn: usize) -> Option<Job<'_>> {

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use super::line::{Line, PATIENCE};
 use super::runner::{PERTURB, end};
 use super::script::{Session, Step};
-use crate::interrupt::Watched;
+use crate::interrupt::{self, Watched};
 use crate::wait::comes_true;
 
 /// Threads that come or go do so within this.
@@ -77,6 +77,7 @@ pub fn program(build: &Path, name: &str) -> PathBuf {
 
 /// Runs the session with the programs of a build, in an empty directory of its own.
 pub fn hold(session: &Session, build: &Path) -> Result<Talk> {
+    interrupt::check()?;
     let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
     let mut command = command(session, build);
     let mut child = command

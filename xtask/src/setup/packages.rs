@@ -118,7 +118,8 @@ fn as_root_run(root: &[&str], args: &[&str]) -> Expression {
 }
 
 fn apt(root: &[&str], args: &[&str]) -> Expression {
-    as_root_run(root, &[&["apt-get", "-y"], args].concat())
+    // Another one may be at work: a machine that has just started brings itself up to date.
+    as_root_run(root, &[&["apt-get", "-y", "-o", "DPkg::Lock::Timeout=600"], args].concat())
 }
 
 fn finish(ctx: &Ctx, root: &[&str]) -> Result<()> {

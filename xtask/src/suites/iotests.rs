@@ -32,6 +32,7 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
+    let _lock = asked.lock(ctx)?;
     // Images of their own, so that two runs from one build do not meet.
     let images = tempfile::tempdir().context("cannot make a directory for the images")?;
     let sockets = tempfile::tempdir().context("cannot make a directory for the sockets")?;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Unit tests and qtests: `meson test` of the build, its log read line by line.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,14 +11,19 @@ use duct::cmd;
 use serde::Deserialize;
 
 use super::{Asked, TestResult, Verdict, last_words, processes, tap};
-use crate::cmd::read;
 use crate::ctx::Ctx;
 use crate::interrupt;
 
+/// One entry of Meson's list of a build's tests.
 #[derive(Deserialize)]
-struct Listed {
-    name: String,
-    cmd: Vec<PathBuf>,
+pub struct Listed {
+    pub name: String,
+    pub cmd: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub workdir: Option<PathBuf>,
+    /// In seconds.
+    pub timeout: u64,
+    pub suite: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,20 +64,23 @@ fn left_out(output: &str) -> Vec<(String, String)> {
 
 /// The names of all tests that a build has.
 pub fn list(build: &Path) -> Result<Vec<String>> {
-    Ok(introspect(build)?.into_iter().map(|test| test.name).collect())
+    Ok(tests(build)?.into_iter().map(|test| test.name).collect())
 }
 
 /// The programs of the tests whose names are wanted, as ninja calls them.
 pub fn targets(build: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-    let tests = introspect(build)?.into_iter().filter(|test| wanted(&test.name));
+    let tests = tests(build)?.into_iter().filter(|test| wanted(&test.name));
     let programs = tests.filter_map(|test| test.cmd.into_iter().next());
-    let inside = programs.filter_map(|path| Some(path.strip_prefix(build).ok()?.to_path_buf()));
+    let inside =
+        programs.filter_map(|path| Some(Path::new(&path).strip_prefix(build).ok()?.to_path_buf()));
     Ok(inside.map(|path| path.to_string_lossy().to_string()).collect())
 }
 
-fn introspect(build: &Path) -> Result<Vec<Listed>> {
-    let text = read(&cmd!(build.join("pyvenv/bin/meson"), "introspect", "--tests", build))?;
-    serde_json::from_str(&text).context("meson's list of tests")
+/// Meson's list of all tests that a build has, as it was when that was last configured.
+pub fn tests(build: &Path) -> Result<Vec<Listed>> {
+    let path = build.join("meson-info/intro-tests.json");
+    let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_reader(BufReader::new(file)).with_context(|| path.display().to_string())
 }
 
 /// Runs the named tests; a test that fails is a result, not an error.
@@ -79,6 +89,7 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
+    let _lock = asked.lock(ctx)?;
     let base = asked.log_name();
     let log = build.join("meson-logs").join(format!("{base}.json"));
     let _ = fs::remove_file(&log);

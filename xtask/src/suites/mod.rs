@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cmd::{Done, Step};
 use crate::ctx::Ctx;
+use crate::lock::{self, Lock};
 
 /// The slow way to walk a stack also passes glib, which keeps no frame pointers.
 const ASAN_OPTIONS: &str =
@@ -38,6 +39,11 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The results are read from files that carry the title: another run would write them, too.
+    fn lock(&self, ctx: &Ctx) -> Result<Lock> {
+        lock::acquire(ctx, &ctx.ui.log_path(&self.log_name()).with_extension("lock"))
+    }
+
     fn log_name(&self) -> String {
         format!("xtask-{}", self.title.replace([' ', '/'], "-"))
     }
@@ -121,6 +127,18 @@ pub fn excused(results: &[TestResult]) -> Vec<(String, String)> {
     excused.map(|(name, excuse)| (name.clone(), excuse.clone())).collect()
 }
 
+/// What did not run: tests that say so, or parts of tests, and what is excused; each with its reason.
+pub fn skipped(results: &[TestResult]) -> Vec<(String, String)> {
+    let skips = |result: &&TestResult| result.verdict == Verdict::Skip && result.excuse.is_none();
+    let whole = results.iter().filter(skips).map(|result| {
+        let reason = result.left_out.first().map_or("as it says itself", |(_, reason)| reason);
+        (result.name.clone(), reason.to_string())
+    });
+    let parts = results.iter().filter(|result| !skips(result));
+    let parts = parts.flat_map(|result| result.left_out.iter().cloned());
+    whole.chain(parts).chain(excused(results)).collect()
+}
+
 /// The names of the tests that failed.
 pub fn failures(results: &[TestResult]) -> Vec<&str> {
     let failed = results.iter().filter(|result| result.verdict == Verdict::Fail);
@@ -175,6 +193,23 @@ fn in_build(ctx: &Ctx, expression: Expression, build: &Path, speed: Speed) -> Ex
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_run_is_named() {
+        let part = ("/p".to_string(), "no KVM".to_string());
+        let test = |name, verdict, left_out: &[_]| TestResult {
+            left_out: left_out.to_vec(),
+            ..TestResult::new(name, verdict)
+        };
+        let results = [
+            test("a", Verdict::Pass, std::slice::from_ref(&part)),
+            test("b", Verdict::Skip, &[("(all)".to_string(), "no Xen".to_string())]),
+            test("c", Verdict::Skip, &[]),
+        ];
+        let named = [("b", "no Xen"), ("c", "as it says itself"), ("/p", "no KVM")];
+        let named = named.map(|(name, reason)| (name.to_string(), reason.to_string()));
+        assert_eq!(skipped(&results), named);
+    }
 
     #[test]
     fn the_last_words_are_the_end_of_the_output() {

@@ -30,7 +30,7 @@ fn in_test(flavor: Flavor) -> bool {
 
 pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
     let plain = PlainC::new(&ctx.tree, flavor);
-    let mut excused = Vec::new();
+    let mut skipped = Vec::new();
     report.pass(&format!("flavour {}", flavor.name()), || {
         let built = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
         gates::watched(&built, flavor)?;
@@ -39,12 +39,12 @@ pub fn check(ctx: &Ctx, flavor: Flavor, report: &mut Report) {
         }
         let label = format!("tip-{}", flavor.name());
         let results = suite::run(ctx, &built, &label, Extent::Quick, Some(&plain))?;
-        excused = suites::excused(&results);
+        skipped = suites::skipped(&results);
         suites::all_well(&results)
     });
-    for (name, excuse) in excused {
+    for (name, reason) in skipped {
         let name = format!("flavour {}: {name}", flavor.name());
-        report.check(&name, || Ok(Outcome::Skipped(excuse)));
+        report.check(&name, || Ok(Outcome::Skipped(reason)));
     }
 }
 

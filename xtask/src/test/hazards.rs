@@ -2,7 +2,7 @@
 //! What plain C does not survive, with and without sanitizers, and with the patch that refuses to
 //! delete an IOThread in use left out of the series, as a reviewer may.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::own_tests;
 use crate::build::{self, Built, Flavor};
@@ -12,7 +12,6 @@ use crate::gates;
 use crate::report::Report;
 use crate::series::Series;
 use crate::setup;
-use crate::suites;
 use crate::version::Point;
 use crate::worktree;
 
@@ -22,14 +21,10 @@ const WITHOUT: &str = "without-refusal";
 
 pub fn checks(ctx: &Ctx, report: &mut Report) {
     for flavor in [Flavor::Default, Flavor::Asan] {
-        let mut bare = None;
-        report.pass(&format!("the tip without the refusal{}", flavor.suffix()), || {
-            let built = without_refusal(ctx, flavor)?;
-            let outcome = own_tests(ctx, &built);
-            bare = Some(built);
-            suites::all_well(&outcome?)
-        });
-        let outcome = bare.context("it does not build").and_then(|bare| {
+        let title = format!("the tip without the refusal{}", flavor.suffix());
+        let label = format!("{WITHOUT}{}", flavor.suffix());
+        let outcome = without_refusal(ctx, flavor).and_then(|bare| {
+            own_tests(ctx, report, &title, &label, &bare);
             let base = build::build(ctx, &ctx.tree, Point::Base, flavor)?;
             let tip = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
             gates::watched(&tip, flavor)?;
@@ -43,7 +38,7 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
             dual::check_hazards(ctx, report, &sides)
         });
         if let Err(error) = outcome {
-            report.pass("hazards", || Err(error));
+            report.pass(&format!("hazards{}", flavor.suffix()), || Err(error));
         }
     }
 }

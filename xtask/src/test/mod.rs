@@ -31,7 +31,7 @@ use crate::patches;
 use crate::report::{Outcome, Report};
 use crate::series::Series;
 use crate::setup::source;
-use crate::suites::{self, TestResult};
+use crate::suites;
 use crate::version::{Point, Tree, Version};
 
 /// How much is run.
@@ -201,15 +201,7 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.pass("query-iothreads with thousands of IOThreads and of holders", || {
         query::check(&tip.build)
     });
-    let mut left_out = Vec::new();
-    report.pass("tests of the IOThread at the tip", || {
-        let results = own_tests(ctx, tip)?;
-        left_out = results.iter().flat_map(|result| result.left_out.clone()).collect();
-        suites::all_well(&results)
-    });
-    for (name, reason) in left_out {
-        report.check(&name, || Ok(Outcome::Skipped(reason)));
-    }
+    own_tests(ctx, report, "tests of the IOThread at the tip", "tip", tip);
 }
 
 /// A build as a check; what stands on it is left out if it fails.
@@ -222,9 +214,17 @@ fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
     built
 }
 
-/// The series' own tests, at length.
-fn own_tests(ctx: &Ctx, built: &Built) -> Result<Vec<TestResult>> {
-    suite::run(ctx, built, "tip", Extent::Own, None)
+/// The series' own tests, at length; what they leave out is named.
+fn own_tests(ctx: &Ctx, report: &mut Report, title: &str, label: &str, built: &Built) {
+    let mut skipped = Vec::new();
+    report.pass(title, || {
+        let results = suite::run(ctx, built, label, Extent::Own, None)?;
+        skipped = suites::skipped(&results);
+        suites::all_well(&results)
+    });
+    for (name, reason) in skipped {
+        report.check(&format!("{label}: {name}"), || Ok(Outcome::Skipped(reason)));
+    }
 }
 
 /// The same suites on plain C, at the commit that links the library, and at the tip.

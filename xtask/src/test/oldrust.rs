@@ -26,7 +26,12 @@ const PACKAGES: [[&str; 3]; 2] =
 pub fn check(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.check(&format!("library built by Debian's rustc {RELEASE}"), || {
         let Some(old) = old_rust(ctx)? else {
-            return Ok(Outcome::Skipped(format!("apt offers no rustc {RELEASE}")));
+            let reason = if ctx.may_install {
+                format!("apt offers no rustc {RELEASE}")
+            } else {
+                format!("rustc {RELEASE} is not here and --no-install was given")
+            };
+            return Ok(Outcome::Skipped(reason));
         };
         let dir = ctx.target.join("oldrust");
         let recipe = Recipe::of(&tip.build)?.below(&dir)?;

@@ -86,9 +86,9 @@ pub unsafe extern "C" fn iothread_ref(iothread: *mut IOThread, holder: *const c_
 
 /// Let an IOThread go that was held as @holder.
 ///
-/// Any thread, with or without the BQL, but the main thread if the IOThread
-/// may have lost its parent by then and this may be the last reference: its
-/// thread is joined then.
+/// Any thread, with or without the BQL, but the main thread, or a vCPU's with
+/// the BQL, if the IOThread may have lost its parent by then and this may be
+/// the last reference: its thread is joined then.
 #[no_mangle]
 pub unsafe extern "C" fn iothread_unref(iothread: *mut IOThread, holder: *const c_char) {
     // SAFETY: the C caller's word.

@@ -92,9 +92,9 @@ void iothread_ref(IOThread *iothread, const char *holder);
 /**
  * Let an IOThread go that was held as @holder.
  *
- * Any thread, with or without the BQL, but the main thread if the IOThread
- * may have lost its parent by then and this may be the last reference: its
- * thread is joined then.
+ * Any thread, with or without the BQL, but the main thread, or a vCPU's with
+ * the BQL, if the IOThread may have lost its parent by then and this may be
+ * the last reference: its thread is joined then.
  */
 void iothread_unref(IOThread *iothread, const char *holder);
 

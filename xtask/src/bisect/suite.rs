@@ -238,7 +238,8 @@ pub fn is_brought(name: &str) -> bool {
     tests.chain(OWN_IOTESTS).any(|brought| *brought == name)
 }
 
-fn own_iotests(source: &Path) -> impl Iterator<Item = String> {
+/// The iotests that the series brings, as far as this source has them.
+pub fn own_iotests(source: &Path) -> impl Iterator<Item = String> {
     OWN_IOTESTS.iter().filter(|name| iotests::exists(source, name)).map(|name| name.to_string())
 }
 

@@ -5,18 +5,21 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use duct::cmd;
+use duct::{Expression, cmd};
 
-use crate::cmd::output;
+use crate::bisect::suite::own_iotests;
+use crate::cmd::{output, read};
 use crate::ctx::Ctx;
 use crate::git::Git;
 use crate::header;
 use crate::report::{Outcome, Report};
 use crate::series::{self, Series};
-use crate::setup::source;
+use crate::setup::{self, source};
 use crate::version::{Tree, Version};
 
 const CLEAN: &str = "total: 0 errors, 0 warnings,";
+/// Of QEMU's iotest 297, in Debian's packages of these names.
+const LINTERS: &[&str] = &["mypy", "pylint"];
 const REPAIR: &str = "repair it with: cargo xtask patches refresh";
 
 /// Adds the checks of one version's series to a report.
@@ -45,18 +48,42 @@ pub fn check(ctx: &Ctx, version: Version, report: &mut Report) {
     report.pass(&format!("v{version} applies to Debian's tree"), || {
         series.commit(ctx, series.patches.len()).map(drop)
     });
+    report.pass(&format!("v{version}: QEMU's linters of iotests"), || linters(ctx, &series));
     report.pass(&format!("v{version} has the generated header at each commit"), || {
         headers(ctx, &series)
     });
 }
 
 fn checkpatch(tree: &Path, patch: &Path) -> Result<()> {
-    let run = cmd!("perl", "scripts/checkpatch.pl", patch).dir(tree);
-    let output = output(&run.stderr_to_stdout().stdout_capture());
-    let output = output.context("cannot run checkpatch.pl")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || !text.contains(CLEAN) {
-        bail!("{}: {}", patch.display(), text.trim_end());
+    let clean = told(&cmd!("perl", "scripts/checkpatch.pl", patch).dir(tree)).and_then(|text| {
+        ensure!(text.contains(CLEAN), "{}", text.trim_end());
+        Ok(())
+    });
+    clean.with_context(|| patch.display().to_string())
+}
+
+/// What it says if all is well; else that is the error.
+fn told(run: &Expression) -> Result<String> {
+    let output = output(&run.stderr_to_stdout().stdout_capture())?;
+    let text = String::from_utf8_lossy(&output.stdout).to_string();
+    ensure!(output.status.success(), "{}", text.trim_end());
+    Ok(text)
+}
+
+/// The iotests that the series brings, as they are at its end.
+fn linters(ctx: &Ctx, series: &Series) -> Result<()> {
+    setup::extra(ctx, LINTERS)?;
+    let commit = series.commit(ctx, series.patches.len())?;
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let files = series.base.git.command(["archive", &commit, "python", "tests/qemu-iotests"]);
+    read(&files.pipe(cmd!("tar", "-x", "-C", dir.path())))?;
+    let iotests = dir.path().join("tests/qemu-iotests");
+    for test in own_iotests(dir.path()).map(|name| format!("tests/{name}")) {
+        for linter in
+            [cmd!("/usr/bin/pylint", &test), cmd!("/usr/bin/mypy", "--cache-dir=/dev/null", &test)]
+        {
+            told(&linter.dir(&iotests).env("PYTHONPATH", "../../python:."))?;
+        }
     }
     Ok(())
 }

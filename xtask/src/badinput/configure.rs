@@ -107,9 +107,9 @@ pub fn told_once(ctx: &Ctx) -> Result<()> {
     symlink(which("rustc")?, &own)?;
     let told = [("RUSTC", own.display().to_string()), ("RUSTC_BOOTSTRAP", "qemu_iothread".into())];
     let check = check_in(&ctx.root, &dir.path().join("memory"), None);
-    let check = told.iter().fold(check, |check, (name, _)| check.env_remove(name));
     let first = told.iter().fold(check.clone(), |check, (name, value)| check.env(name, value));
-    for check in [first, check] {
+    let later = told.iter().fold(check, |check, (name, _)| check.env_remove(name));
+    for check in [first, later] {
         let ended = run(&check)?;
         ended.must_exit(0).context("refused")?;
         for (name, value) in &told {

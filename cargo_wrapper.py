@@ -5,6 +5,7 @@
 """
 
 import argparse
+import functools
 import glob
 import hashlib
 import json
@@ -43,6 +44,7 @@ class Missing(Exception):
     """What is missing or cannot work, and what to do about it."""
 
 
+@functools.cache
 def output_of(*command):
     try:
         ended = subprocess.run(command, check=False, capture_output=True, text=True,
@@ -208,15 +210,18 @@ def fetch(args):
 def recall_choices(memory):
     """Ninja may configure again, in whatever environment it was started: what configure was told
     holds. Meson keeps what it was told itself in the same folder, which configure empties."""
-    text = memory.read_text(encoding='utf-8') if memory.exists() else ''
-    told = json.loads(text or '{}')
+    try:
+        told = json.loads(memory.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        # None yet, or cut off while it was written.
+        told = {}
     told.update((name, os.environ[name]) for name in CHOICES if name in os.environ)
     os.environ.update(told)
-    memory.write_text(json.dumps(told), encoding='utf-8')
+    return told
 
 
 def check(args):
-    recall_choices(args.memory)
+    told = recall_choices(args.memory)
     check_host(args)
     check_qemu(args)
     check_version(args, 'cargo')
@@ -224,6 +229,8 @@ def check(args):
     clang = libclang()
     args.target = rust_target(args)
     fetch(args)
+    # Only what passed: a slip in the environment is not remembered.
+    args.memory.write_text(json.dumps(told), encoding='utf-8')
     print(f'qemu-iothread: rustc {version} for {args.target}, libclang {clang}{watched(args)}')
     # What was checked is what builds, whatever the environment is by then.
     print(f'CARGO={tool("cargo")}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}',

@@ -108,7 +108,10 @@ pub fn told_once(ctx: &Ctx) -> Result<()> {
     let told = [("RUSTC", own.display().to_string()), ("RUSTC_BOOTSTRAP", "qemu_iothread".into())];
     let check = check_in(&ctx.root, &dir.path().join("memory"), None);
     let first = told.iter().fold(check.clone(), |check, (name, value)| check.env(name, value));
-    let later = told.iter().fold(check, |check, (name, _)| check.env_remove(name));
+    let later = told.iter().fold(check.clone(), |check, (name, _)| check.env_remove(name));
+    let slip = run(&check.env("RUSTC", "/nowhere/rustc"));
+    slip?.must_say(&["/nowhere/rustc was not found"])?;
+    run(&later)?.must_exit(0).context("a slip is remembered")?;
     for check in [first, later] {
         let ended = run(&check)?;
         ended.must_exit(0).context("refused")?;

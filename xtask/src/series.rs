@@ -97,10 +97,10 @@ impl Series {
 
 /// The commit that `patches` make on top of `start`.
 pub fn commit_on(ctx: &Ctx, base: &Base, start: &str, patches: &[PathBuf]) -> Result<String> {
-    let names = chain(start, patches)?;
     if patches.is_empty() {
         return Ok(start.to_string());
     }
+    let names = chain(start, patches)?;
     let known = |name: &String| base.git.commit(name);
     if let Some(commit) = known(&names[patches.len()]) {
         return Ok(commit);

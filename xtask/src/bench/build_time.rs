@@ -6,11 +6,11 @@
 //! nobody's work is touched; it adds a constant to the object, for QEMU does not link again for an
 //! object that stayed the same.
 
-use std::fs::{self, File, OpenOptions, remove_file};
+use std::fs::{self, OpenOptions, remove_file};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use duct::cmd;
@@ -21,6 +21,7 @@ use crate::build::flavor::PROGRAMS;
 use crate::build::library::Recipe;
 use crate::build::{environment, ninja};
 use crate::cmd::read;
+use crate::gates::rebuild::touch;
 use crate::series::Series;
 use crate::version::Point;
 use crate::worktree;
@@ -132,8 +133,7 @@ impl Drop for Swapped {
         // The next user of the tree would mend it.
         let _ = point(&self.link, &self.original);
         // Ninja and cargo go by times: what they saw last was the edited copy.
-        let file = File::open(self.original.join(EDITED));
-        let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = touch(&self.original.join(EDITED));
     }
 }
 

@@ -26,22 +26,21 @@ pub fn keep(unpacked: &Path, kept: &Path) -> Result<()> {
     for name in WANTED {
         let of_package = ["-C", "/dev/null", "--show-depends", name, "-d"].map(Path::new);
         let words = of_package.into_iter().chain([&*base, "-S".as_ref(), release.as_ref()]);
-        order.extend(insmods(&read(&cmd("/sbin/modprobe", words))?));
-    }
-    let mut done = Vec::new();
-    for path in order {
-        if done.contains(&path) {
-            continue;
+        for path in insmods(&read(&cmd("/sbin/modprobe", words))?) {
+            if !order.contains(&path) {
+                order.push(path);
+            }
         }
+    }
+    for (n, path) in order.iter().enumerate() {
         let name = path.file_name().context("a module without a name")?.to_string_lossy();
         let plain = name.trim_end_matches(".xz");
-        let target = kept.join(format!("{:02}-{plain}", done.len()));
+        let target = kept.join(format!("{n:02}-{plain}"));
         if name == plain {
-            fs::copy(&path, target)?;
+            fs::copy(path, target)?;
         } else {
-            read(&cmd!("xz", "-dc", &path).stdout_path(target))?;
+            read(&cmd!("xz", "-dc", path).stdout_path(target))?;
         }
-        done.push(path);
     }
     Ok(())
 }

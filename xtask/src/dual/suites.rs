@@ -92,26 +92,27 @@ impl<'a> Suites<'a> {
         for run in runs.into_iter().chain(kept) {
             suites.first[run.side].insert(run.name.clone(), run);
         }
-        suites.again_where_all_fail()?;
+        suites.again_where_both_fail()?;
         let good = suites.first[0].values().filter(|run| failures(&run.results).is_none());
         cache.save(good)?;
         Ok(suites)
     }
 
-    /// What fails on all sides may do so by chance on one and always on another: the second run
-    /// counts, and where that tells them apart, many more.
-    fn again_where_all_fail(&mut self) -> Result<()> {
-        let fails = |run: &Run| failures(&run.results).is_some();
-        let everywhere = |name: &&String| {
-            self.first.iter().all(|runs| runs.get(*name).is_some_and(fails)) && !self.varies(name)
+    /// What fails on plain C and on a side may do so by chance on one and always on the other: the
+    /// second run counts, and where that tells them apart, many more.
+    fn again_where_both_fail(&mut self) -> Result<()> {
+        let fails = |side: usize, name: &String| {
+            self.first[side].get(name).is_some_and(|run| failures(&run.results).is_some())
         };
-        let names: Vec<&String> = self.first[0].keys().filter(everywhere).collect();
+        let both = |name: &String| fails(0, name) && (1..self.sides.len()).any(|s| fails(s, name));
+        let names = self.first[0].keys().filter(|name| both(name) && !self.varies(name));
+        let names: Vec<&String> = names.collect();
         if names.is_empty() {
             return Ok(());
         }
         let sides = 0..self.sides.len();
         let jobs = names.iter().flat_map(|name| sides.clone().filter_map(|s| self.job(s, name, 0)));
-        for run in self.run_jobs(jobs.collect(), "what failed on every side again")? {
+        for run in self.run_jobs(jobs.collect(), "again what failed on both sides")? {
             self.first[run.side].insert(run.name.clone(), run);
         }
         Ok(())

@@ -134,7 +134,8 @@ pub fn touch_header(source: &Path) -> Result<()> {
     touch(&source.join(HEADER))
 }
 
-fn touch(path: &Path) -> Result<()> {
+/// Makes a file newer than all that was built from it.
+pub fn touch(path: &Path) -> Result<()> {
     let file = File::options().append(true).open(path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     file.set_modified(SystemTime::now()).context("cannot set a file's time")

@@ -78,7 +78,9 @@ fn linters(ctx: &Ctx, series: &Series) -> Result<()> {
     let files = series.base.git.command(["archive", &commit, "python", "tests/qemu-iotests"]);
     read(&files.pipe(cmd!("tar", "-x", "-C", dir.path())))?;
     let iotests = dir.path().join("tests/qemu-iotests");
-    for test in own_iotests(dir.path()).map(|name| format!("tests/{name}")) {
+    let tests: Vec<_> = own_iotests(dir.path()).map(|name| format!("tests/{name}")).collect();
+    ensure!(!tests.is_empty(), "the series has no iotest of its own");
+    for test in tests {
         for linter in
             [cmd!("/usr/bin/pylint", &test), cmd!("/usr/bin/mypy", "--cache-dir=/dev/null", &test)]
         {

@@ -59,10 +59,11 @@ def output_of(*command):
 
 def tool(name):
     """cargo and rustc, which CARGO and RUSTC in the environment may name."""
-    path = shutil.which(os.environ.get(name.upper(), name))
+    named = os.environ.get(name.upper()) or name
+    path = shutil.which(named)
     if not path:
-        path = os.environ.get(name.upper(), name)
-        raise Missing(f'{path} was not found. Install Rust (Debian 13: cargo, rustc; Debian 12: '
+        what = 'is no program' if os.path.exists(named) else 'was not found'
+        raise Missing(f'{named} {what}. Install Rust (Debian 13: cargo, rustc; Debian 12: '
                       f'cargo-web, rustc-web; Fedora: cargo, rust; or rustup), or set '
                       f'{name.upper()} to its path.')
     return os.path.abspath(path)
@@ -215,25 +216,42 @@ def recall_choices(memory):
     except (OSError, ValueError):
         # None yet, or cut off while it was written.
         told = {}
+    recalled = {name: value for name, value in told.items() if name not in os.environ}
     told.update((name, os.environ[name]) for name in CHOICES if name in os.environ)
     os.environ.update(told)
-    return told
+    return told, recalled
 
 
 def check(args):
-    told = recall_choices(args.memory)
+    told, recalled = recall_choices(args.memory)
+    try:
+        check_all(args)
+    except Missing as error:
+        if not recalled:
+            raise
+        values = ' '.join(f'{name}={value}' for name, value in recalled.items())
+        raise Missing(f'{error} (From an earlier configure: {values}. Set anew, or to nothing, '
+                      'they are replaced.)') from error
+    # Only what passed: a slip in the environment is not remembered.
+    args.memory.write_text(json.dumps(told), encoding='utf-8')
+    answer(args)
+
+
+def check_all(args):
     check_host(args)
     check_qemu(args)
     check_version(args, 'cargo')
-    version = check_version(args, 'rustc')
-    clang = libclang()
+    args.rustc_version = check_version(args, 'rustc')
+    args.libclang = libclang()
     args.target = rust_target(args)
     fetch(args)
-    # Only what passed: a slip in the environment is not remembered.
-    args.memory.write_text(json.dumps(told), encoding='utf-8')
-    print(f'qemu-iothread: rustc {version} for {args.target}, libclang {clang}{watched(args)}')
+
+
+def answer(args):
+    print(f'qemu-iothread: rustc {args.rustc_version} for {args.target}, libclang '
+          f'{args.libclang}{watched(args)}')
     # What was checked is what builds, whatever the environment is by then.
-    print(f'CARGO={tool("cargo")}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={clang}',
+    print(f'CARGO={tool("cargo")}', f'RUSTC={tool("rustc")}', f'LIBCLANG_PATH={args.libclang}',
           f'RUSTC_BOOTSTRAP={os.environ.get("RUSTC_BOOTSTRAP", "")}', sep='\n')
 
 

@@ -49,6 +49,12 @@ fn check(ctx: &Ctx, changed: Option<(&str, &str)>) -> Expression {
 }
 
 fn check_in(root: &Path, memory: &Path, changed: Option<(&str, &str)>) -> Expression {
+    let mut words = vec![root.join("cargo_wrapper.py").display().to_string()];
+    words.extend(check_words(root, memory, changed));
+    cmd("python3", words)
+}
+
+fn check_words(root: &Path, memory: &Path, changed: Option<(&str, &str)>) -> Vec<String> {
     let [root_name, memory] = [root, memory].map(|path| path.display().to_string());
     let mut words = vec!["check".to_string(), "--crate".into(), root_name];
     words.extend(["--memory".into(), memory]);
@@ -56,8 +62,7 @@ fn check_in(root: &Path, memory: &Path, changed: Option<(&str, &str)>) -> Expres
         let other = changed.filter(|(changed, _)| changed == name);
         words.extend([name.to_string(), other.map_or(*value, |(_, other)| other).to_string()]);
     }
-    words.insert(0, root.join("cargo_wrapper.py").display().to_string());
-    cmd("python3", words)
+    words
 }
 
 pub fn host(ctx: &Ctx) -> Result<()> {
@@ -89,7 +94,11 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
         let with_mute = check(ctx, None).env(variable, "/bin/false");
         let cure = format!("Set {variable} to a {name} that works.");
         one_message(&run(&with_mute)?, &["/bin/false --version` failed: it says nothing", &cure])?;
+        let folder = check(ctx, None).env(variable, dir.path());
+        one_message(&run(&folder)?, &["is no program", "Install Rust", variable])?;
+        run(&check(ctx, None).env(variable, ""))?.must_exit(0).context("an empty variable")?;
     }
+    one_message(&run(&without_libclang(ctx))?, &["libclang was not found", "libclang-dev"])?;
     // Another library, which Debian's clang-format brings, is none.
     fs::write(dir.path().join("libclang-cpp.so.14"), "")?;
     let without = check(ctx, None)
@@ -98,6 +107,19 @@ pub fn tools(ctx: &Ctx) -> Result<()> {
     one_message(&run(&without)?, &["libclang", "libclang-dev", "LIBCLANG_PATH"])?;
     // Its folder is looked for elsewhere, then.
     run(&check(ctx, None).env("LLVM_CONFIG_PATH", "/bin/false"))?.must_exit(0)
+}
+
+/// The check where none of the folders that are searched is there.
+fn without_libclang(ctx: &Ctx) -> Expression {
+    const EMPTIED: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); import cargo_wrapper; \
+        cargo_wrapper.LIBCLANG_DIRS = ['/nowhere']; cargo_wrapper.main()";
+    let mut words = vec!["-B".to_string(), "-c".into(), EMPTIED.into()];
+    words.push(ctx.root.display().to_string());
+    words.extend(check_words(&ctx.root, Path::new(NO_MEMORY), None));
+    let check = cmd("python3", words).env("LLVM_CONFIG_PATH", "/bin/false");
+    ["LIBCLANG_PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH"]
+        .iter()
+        .fold(check, |check, name| check.env_remove(name))
 }
 
 /// Ninja configures again by itself, most often from a shell that knows nothing of the first time.
@@ -112,6 +134,7 @@ pub fn told_once(ctx: &Ctx) -> Result<()> {
     let slip = run(&check.env("RUSTC", "/nowhere/rustc"));
     slip?.must_say(&["/nowhere/rustc was not found"])?;
     run(&later)?.must_exit(0).context("a slip is remembered")?;
+    let later_again = later.clone();
     for check in [first, later] {
         let ended = run(&check)?;
         ended.must_exit(0).context("refused")?;
@@ -119,7 +142,13 @@ pub fn told_once(ctx: &Ctx) -> Result<()> {
             ended.says(&[&format!("\n{name}={value}\n")])?;
         }
     }
-    Ok(())
+    fs::remove_file(&own)?;
+    let gone = run(&later_again)?;
+    let own = own.display().to_string();
+    one_message(
+        &gone,
+        &[&format!("{own} was not found"), &format!("earlier configure: RUSTC={own}")],
+    )
 }
 
 fn which(program: &str) -> Result<String> {

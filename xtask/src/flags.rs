@@ -34,7 +34,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub verb: Verb,
 
-    /// Only check: never install a package, name what is missing
+    /// Never install a package: end with the names of those that are missing
     #[arg(long, global = true)]
     pub no_install: bool,
 
@@ -114,9 +114,9 @@ pub struct Test {
     #[arg(long, value_enum, conflicts_with_all = ["quick", "full", "only"])]
     pub flavor: Option<Flavor>,
 
-    /// Begin no further commit of the series after so many minutes, and name those left out;
+    /// Begin no further commit of the series after so many minutes; some left out is a failure.
     /// --full has all the time it needs
-    #[arg(long, value_name = "MINUTES", default_value_t = 75, conflicts_with_all = ["full", "quick", "flavor"])]
+    #[arg(long, value_name = "MINUTES", default_value_t = 80, conflicts_with_all = ["full", "quick", "flavor"])]
     pub within: u32,
 }
 
@@ -244,7 +244,7 @@ pub enum PatchesAction {
 /// Make the machine ready: host packages, pinned tools, QEMU's source
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    cargo xtask setup                 installs and fetches; every other verb does so by itself\n  \
+    cargo xtask setup                 for both versions of QEMU; every other verb gets what it needs\n  \
     cargo xtask setup --no-install    says what is missing")]
 pub struct Setup {}
 

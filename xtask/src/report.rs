@@ -15,8 +15,10 @@ pub enum Outcome {
     Skipped(String),
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Report {
+    #[serde(skip, default = "Instant::now")]
+    begun: Instant,
     passed: usize,
     failed: Vec<(String, String)>,
     skipped: Vec<(String, String)>,
@@ -24,7 +26,7 @@ pub struct Report {
 
 impl Report {
     pub fn new() -> Report {
-        Report::default()
+        Report { begun: Instant::now(), passed: 0, failed: Vec::new(), skipped: Vec::new() }
     }
 
     /// Runs one named check and prints its line.
@@ -83,8 +85,8 @@ impl Report {
         (self.passed, self.failed.len(), self.skipped.len())
     }
 
-    /// Tells skips and failures once more, as the end may be all that is kept; prints the summary
-    /// line, fails if a check did.
+    /// Tells skips and failures once more, as the end may be all that is kept; prints the time and
+    /// the summary line, fails if a check did.
     pub fn finish(self) -> Result<()> {
         for (name, reason) in &self.skipped {
             out!("skipped: {name}: {reason}");
@@ -92,6 +94,8 @@ impl Report {
         for (name, error) in &self.failed {
             out!("failed: {name}: {error}");
         }
+        let seconds = self.begun.elapsed().as_secs();
+        out!("in {} min {} s:", seconds / 60, seconds % 60);
         out!(
             "{} passed, {} failed, {} skipped",
             self.passed,

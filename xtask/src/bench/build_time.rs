@@ -2,35 +2,26 @@
 //! `build-time`: how long the library takes to build, from nothing and after an edit.
 //!
 //! From nothing is the very command that QEMU's build runs, with an empty target directory. The
-//! edit is made in a copy of the crate that takes its place in the tip's tree meanwhile, so that
-//! nobody's work is touched; it adds a constant to the object, for QEMU does not link again for an
-//! object that stayed the same.
+//! edit is made in a copy of the crate that takes its place in the tip's tree meanwhile.
 
-use std::fs::{self, OpenOptions, remove_file};
-use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use duct::cmd;
 
 use super::lab::Lab;
 use super::row::{Draft, Goal, Kind, Row};
+use crate::build::edited::Edited;
 use crate::build::flavor::PROGRAMS;
 use crate::build::library::Recipe;
 use crate::build::{environment, ninja};
 use crate::cmd::read;
-use crate::gates::rebuild::touch;
 use crate::series::Series;
 use crate::version::Point;
 use crate::worktree;
 
-const EDITED: &str = "src/lib.rs";
 const COLD_ROUNDS: usize = 1;
 const EDIT_ROUNDS: usize = 3;
-/// What the build has no use for, or what would never end.
-const NOT_COPIED: &[&str] = &["target", ".git", "xtask", "patches"];
 
 pub fn run(lab: &Lab) -> Result<Vec<Row>> {
     let cold = (0..COLD_ROUNDS).map(|_| from_nothing(lab)).collect::<Result<_>>()?;
@@ -62,12 +53,10 @@ fn after_edits(lab: &Lab) -> Result<Vec<f64>> {
         Some(worktree::at(lab.ctx, &series, Point::Tip)?)
     };
     let tree = lab.tip.parent().context("a build directory without a tree")?;
-    let copy = lab.scratch().join("crate");
-    copy_crate(&lab.ctx.root, &copy)?;
-    let swapped = Swapped::new(tree.join("subprojects/qemu-iothread"), &copy)?;
+    let edited = Edited::new(&lab.ctx.root, tree, lab.scratch().join("crate"))?;
     build(lab)?;
     let seconds = (0..EDIT_ROUNDS).map(|round| {
-        edit(&copy, round)?;
+        edited.edit(round)?;
         let before = modified(lab)?;
         let start = Instant::now();
         build(lab)?;
@@ -80,7 +69,7 @@ fn after_edits(lab: &Lab) -> Result<Vec<f64>> {
         Ok(seconds)
     });
     let seconds = seconds.collect::<Result<Vec<_>>>();
-    drop(swapped);
+    drop(edited);
     build(lab)?;
     seconds
 }
@@ -92,52 +81,4 @@ fn build(lab: &Lab) -> Result<()> {
 fn modified(lab: &Lab) -> Result<Vec<std::time::SystemTime>> {
     let time = |program| Ok(fs::metadata(lab.tip.join(program))?.modified()?);
     PROGRAMS.iter().map(time).collect()
-}
-
-fn edit(copy: &Path, round: usize) -> Result<()> {
-    let mut file = OpenOptions::new().append(true).open(copy.join(EDITED))?;
-    writeln!(file, "#[used]\nstatic EDIT_{round}: usize = {round};")?;
-    Ok(())
-}
-
-/// Times are kept, so that the copy alone makes nobody build.
-fn copy_crate(root: &Path, copy: &Path) -> Result<()> {
-    fs::create_dir(copy)?;
-    let mut words = vec!["-a".to_string(), "-t".into(), copy.display().to_string()];
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        if !NOT_COPIED.contains(&entry.file_name().to_string_lossy().as_ref()) {
-            words.push(entry.path().display().to_string());
-        }
-    }
-    read(&cmd("cp", words)).map(drop)
-}
-
-/// A symbolic link that points elsewhere while this lives.
-struct Swapped {
-    link: PathBuf,
-    original: PathBuf,
-}
-
-impl Swapped {
-    fn new(link: PathBuf, elsewhere: &Path) -> Result<Swapped> {
-        let original = fs::read_link(&link).context("the crate is not linked into the tree")?;
-        let swapped = Swapped { link, original };
-        point(&swapped.link, elsewhere)?;
-        Ok(swapped)
-    }
-}
-
-impl Drop for Swapped {
-    fn drop(&mut self) {
-        // The next user of the tree would mend it.
-        let _ = point(&self.link, &self.original);
-        // Ninja and cargo go by times: what they saw last was the edited copy.
-        let _ = touch(&self.original.join(EDITED));
-    }
-}
-
-fn point(link: &Path, target: &Path) -> Result<()> {
-    remove_file(link)?;
-    symlink(target, link).with_context(|| format!("cannot set {}", link.display()))
 }

@@ -109,12 +109,31 @@ fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) 
     let label = format!("{} {depth} without its code", build::label(series));
     let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
     interrupt::check()?;
-    let Ok(built) = built else {
-        return Ok("do not build".into());
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => {
+            let log = ctx.ui.log_path(&build::log_name(&label, FLAVOR));
+            // Of an earlier run, where configure fails.
+            let log = Some(log).filter(|log| error.to_string().contains(&*log.to_string_lossy()));
+            let text = log.and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+            return match do_not_build(&text) {
+                Some(test) => Ok(format!("do not build: {test}")),
+                None => Err(error),
+            };
+        }
     };
     let results = suite::run(ctx, &built, &label, Extent::Own, None).context("its tests")?;
     let failed = suites::failures(&results);
     Ok(if failed.is_empty() { IDLE.into() } else { failed.join(" ") })
+}
+
+/// A test that does not compile or link, if nothing else does not.
+fn do_not_build(log: &str) -> Option<&str> {
+    let failed = log.lines().filter_map(|line| line.strip_prefix("FAILED: "));
+    let mut failed = failed.flat_map(str::split_whitespace).filter(|word| !word.starts_with('['));
+    let first = failed.next()?;
+    let all = first.starts_with(TESTS) && failed.all(|target| target.starts_with(TESTS));
+    all.then_some(first)
 }
 
 #[cfg(test)]
@@ -145,6 +164,15 @@ mod tests {
         let show = |file: &str| git.read(["show", &format!("{commit}:{file}")]).unwrap();
         let all = ["tests/a", "tests/same", "b", "docs/c"].map(show);
         assert_eq!(all, ["new", "same", "old", "old"]);
+    }
+
+    #[test]
+    fn only_a_test_may_fail_to_build() {
+        let test = "FAILED: tests/unit/a.p/a.c.o \ngcc -c a.c\n";
+        let code = "FAILED: [code=1] libblock.a.p/b.c.o \n";
+        assert_eq!(do_not_build(test), Some("tests/unit/a.p/a.c.o"));
+        assert_eq!(do_not_build(&format!("{test}{code}")), None);
+        assert_eq!(do_not_build("ninja: error: no such target\n"), None);
     }
 
     #[test]

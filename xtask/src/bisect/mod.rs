@@ -82,6 +82,12 @@ pub fn run(ctx: &Ctx, args: &flags::Bisect) -> Result<()> {
     }
 }
 
+/// Each commit's tests without the commit, all through the series.
+pub fn tests_alone(ctx: &Ctx) -> Result<()> {
+    let series = Series::open(ctx, &ctx.tree)?;
+    alone::run(ctx, &series, 1, series.patches.len())
+}
+
 /// A test of the search itself: a defect planted in the middle of the series is found there.
 pub fn find_planted(ctx: &Ctx) -> Result<()> {
     let mut series = Series::open(ctx, &ctx.tree)?;

@@ -2,6 +2,7 @@
 //! `build`: QEMU at a point of the series, in one of several flavours.
 
 mod configure;
+pub mod edited;
 mod firmware;
 pub mod flavor;
 pub mod library;
@@ -82,14 +83,16 @@ pub fn in_worktree(
     let targets = targets(&build, flavor)?;
     let words: Vec<&str> = targets.iter().map(String::as_str).collect();
     let title = format!("build QEMU {label}{}", flavor.suffix());
-    let done = Step::new(
-        title,
-        format!("build-{}{}", label.replace(' ', "-"), flavor.suffix()),
-        flavor.sanitized(ninja(ctx, &build, &words)),
-    )
-    .counted()
-    .run(ctx)?;
+    let done =
+        Step::new(title, log_name(label, flavor), flavor.sanitized(ninja(ctx, &build, &words)))
+            .counted()
+            .run(ctx)?;
     Ok(Built { source, build, exact: worktree.exact, seconds: done.seconds })
+}
+
+/// Where ninja's output of `in_worktree` goes.
+pub fn log_name(label: &str, flavor: Flavor) -> String {
+    format!("build-{}{}", label.replace(' ', "-"), flavor.suffix())
 }
 
 /// A build directory that somebody else made.

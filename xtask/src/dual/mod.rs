@@ -42,9 +42,15 @@ use suites::Suites;
 pub use plan::Plan;
 pub use side::{Scope, Side};
 
-/// The scripts in `tests/dual/`, with the number of exchanges that each must have at least.
-const SCRIPTS: [(&str, usize); 5] =
-    [("system", 1000), ("devices", 180), ("storage-daemon", 200), ("commandline", 0), (HAZARDS, 0)];
+/// The scripts in `tests/dual/`, with the numbers of exchanges and of sessions that each must have
+/// at least. A session that only runs a program has no exchange.
+const SCRIPTS: [(&str, usize, usize); 5] = [
+    ("system", 1000, 1),
+    ("devices", 180, 1),
+    ("storage-daemon", 200, 1),
+    ("commandline", 0, 50),
+    (HAZARDS, 0, 12),
+];
 
 const HAZARDS: &str = "hazards";
 
@@ -57,7 +63,7 @@ const SHOWN: usize = 12;
 pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
     if let Some(name) = args.suite.as_deref() {
         let plan = Plan::open(ctx)?;
-        let known = || plan.suites().into_iter().chain(SCRIPTS.map(|(name, _)| name));
+        let known = || plan.suites().into_iter().chain(SCRIPTS.map(|(name, ..)| name));
         if !known().any(|known| known == name) {
             let known: Vec<_> = known().collect();
             flags::wrong_usage(format!(
@@ -104,7 +110,7 @@ fn check_only(
 ) -> Result<()> {
     let place = Place::new(ctx)?;
     let plan = Plan::open(ctx)?;
-    let scripts = SCRIPTS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+    let scripts = SCRIPTS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
     let scripts: Vec<_> = scripts.collect();
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));
     if let Some(tip) = sides.iter().find(|side| side.name == Point::Tip.to_string()) {
@@ -112,8 +118,8 @@ fn check_only(
             expected::sound(&place.entries, &tip.subjects, &tip.pure)
         });
     }
-    for (name, least) in scripts {
-        place.converse(report, sides, name, *least);
+    for (name, exchanges, sessions) in scripts {
+        place.converse(report, sides, name, (*exchanges, *sessions));
     }
     if wanted {
         place.suites(ctx, report, &plan, sides, scope, only)?;
@@ -140,7 +146,7 @@ impl Place {
         Ok(Place { entries: expected::parse(&text)?, data, records, _lock: lock })
     }
 
-    fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: usize) {
+    fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: (usize, usize)) {
         let Some((base, series)) = sides.split_first() else { return };
         let series: Vec<&Side> = series.iter().filter(|side| self.is_due(name, side)).collect();
         if series.is_empty() {
@@ -160,7 +166,12 @@ impl Place {
             report.pass(&title, || {
                 let conversation =
                     conversation.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-                ensure!(said >= least, "{said} exchanges, at least {least} were meant");
+                ensure!(
+                    said >= least.0 && sessions >= least.1,
+                    "{said} exchanges in {sessions} sessions, at least {} in {} were meant",
+                    least.0,
+                    least.1
+                );
                 let changes = self.entries.iter().any(|entry| entry.is_due(&side.subjects));
                 let schemas = if changes { Schemas::ByStructure } else { Schemas::AsTheyStand };
                 let found = conversation.differences(side, schemas, &self.records)?;

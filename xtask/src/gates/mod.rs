@@ -51,10 +51,13 @@ pub fn slow(ctx: &Ctx, built: &Built, report: &mut Report) {
         Err(error) => return report.pass("gates that rebuild", || Err(error)),
     };
     report.pass("gate: a touched Rust file rebuilds the object only", || rebuild::rust(ctx, built));
+    report.pass("gate: an edited Rust file rebuilds the object and links it", || {
+        rebuild::edit(ctx, built)
+    });
     report.pass("gate: a touched QEMU header rebuilds its users and the library", || {
         rebuild::header(ctx, built)
     });
-    report.pass("gate: a changed QAPI schema rebuilds the library in one go", || {
+    report.pass("gate: a changed QAPI schema rebuilds its users and the library in one go", || {
         rebuild::schema(ctx, built)
     });
     report.pass("gate: two clean builds give the same object", || {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail, ensure};
 use duct::cmd;
 
+use crate::build::edited::Edited;
 use crate::build::flavor::PROGRAMS;
 use crate::build::library::OBJECT;
 use crate::build::{self, Built};
@@ -23,6 +24,9 @@ const RUST_FILE: &str = "src/capi.rs";
 /// Of those that the bindings are made from, the one that the fewest include.
 const HEADER: &str = "include/qemu/error-report.h";
 const SCHEMA: &str = "qapi/iothread.json";
+/// What is generated from it for C, and the copies of the schema for clients, which do not use that.
+const TYPES: &str = "qapi/qapi-types-iothread.h";
+const INTROSPECTION: usize = 4;
 
 pub fn nothing(ctx: &Ctx, build: &Path) -> Result<()> {
     let text = read(&build::ninja(ctx, build, &[]))?;
@@ -48,11 +52,26 @@ pub fn rust(ctx: &Ctx, built: &Built) -> Result<()> {
     nothing(ctx, &built.build)
 }
 
+/// Another object: no C is compiled for it, and all three programs are linked again.
+pub fn edit(ctx: &Ctx, built: &Built) -> Result<()> {
+    let scratch = tempfile::tempdir_in(&ctx.target).context("cannot make a directory")?;
+    let edited = Edited::new(&ctx.root, &built.source, scratch.path().join("crate"))?;
+    edited.edit(0)?;
+    let lines = run(ctx, &built.build, "rust-edit");
+    drop(edited);
+    run(ctx, &built.build, "rust-edit-back")?;
+    let lines = lines?;
+    ensure!(mentions(&lines, OBJECT), "the object was not built again");
+    ensure!(compiled(&lines) == 0, "C was compiled for an edit of Rust");
+    all_linked(&lines)?;
+    nothing(ctx, &built.build)
+}
+
 pub fn header(ctx: &Ctx, built: &Built) -> Result<()> {
     let users = users_of(&built.build, HEADER)?;
     touch_header(&built.source)?;
     let lines = run(ctx, &built.build, "header")?;
-    let compiled = lines.iter().filter(|line| line.contains("Compiling C")).count();
+    let compiled = compiled(&lines);
     ensure!(mentions(&lines, OBJECT), "the object was not built again");
     ensure!(compiled == users, "{users} C files use {HEADER}, {compiled} were compiled");
     nothing(ctx, &built.build)
@@ -81,11 +100,25 @@ pub fn schema(ctx: &Ctx, built: &Built) -> Result<()> {
     marker.done()?;
     let lines = changed?;
     ensure!(mentions(&lines, OBJECT), "the object was not built again");
+    let (users, compiled) = (users_of(&built.build, TYPES)?, compiled(&lines));
+    ensure!(
+        compiled <= users + INTROSPECTION,
+        "{users} C files use {TYPES}, {compiled} were compiled"
+    );
+    all_linked(&lines)?;
+    nothing(ctx, &built.build)
+}
+
+fn all_linked(lines: &[String]) -> Result<()> {
     for program in PROGRAMS {
         let linked = format!("Linking target {program}");
         ensure!(lines.iter().any(|line| line.ends_with(&linked)), "{program} was not linked again");
     }
-    nothing(ctx, &built.build)
+    Ok(())
+}
+
+fn compiled(lines: &[String]) -> usize {
+    lines.iter().filter(|line| line.contains("Compiling C")).count()
 }
 
 /// Lets the next user of the work tree put it back, should we be interrupted.
@@ -119,10 +152,9 @@ fn mentions(lines: &[String], what: &str) -> bool {
 /// How many objects of C depend on a header, by ninja's own record.
 fn users_of(build: &Path, header: &str) -> Result<usize> {
     let text = read(&cmd!("ninja", "-t", "deps").dir(build))?;
-    let wanted = format!("/{header}");
     let mut objects = text.split("\n\n").filter(|entry| {
         let compiled = entry.lines().next().is_some_and(|line| line.contains(".p/"));
-        compiled && entry.lines().any(|line| line.trim().ends_with(&wanted))
+        compiled && entry.lines().any(|line| line.trim().ends_with(header))
     });
     let count = objects.by_ref().count();
     ensure!(count > 0, "nothing in the build uses {header}");

@@ -12,7 +12,7 @@ mod secondrust;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::badinput;
@@ -61,8 +61,10 @@ pub enum Part {
     Rebuild,
     /// Machines and trees that lack something
     BadInput,
-    /// Each commit of the series, as far as the time goes
+    /// Each commit of the series
     Commits,
+    /// Each commit's tests on the commit before, where one of them has to fail
+    Alone,
     /// A defect planted in the series, which bisect must find
     Planted,
     /// What plain C does not survive, also under sanitizers and without the refusal of object-del
@@ -77,7 +79,7 @@ impl Part {
     fn level(self) -> Level {
         match self {
             Part::Cargo | Part::Tip => Level::Quick,
-            Part::Planted | Part::Hazards | Part::Docs | Part::Flavors => Level::Full,
+            Part::Alone | Part::Planted | Part::Hazards | Part::Docs | Part::Flavors => Level::Full,
             _ => Level::Default,
         }
     }
@@ -159,6 +161,9 @@ fn run_part(
                     report.check(&format!("each commit of {}", series_of(&tree)), reason);
                 }
             }
+        }
+        (Part::Alone, _) => {
+            report.pass("each commit's tests without the commit", || bisect::tests_alone(ctx));
         }
         (Part::Planted, _) => {
             report.pass("a planted defect is found", || bisect::find_planted(ctx));
@@ -279,24 +284,17 @@ fn each_commit(
 ) {
     let extent = if level == Level::Full { Extent::Whole } else { Extent::Quick };
     let series = series_of(tree);
-    let no_time = |first: usize| {
-        let command = format!("cargo xtask --qemu {tree} bisect --from {first}");
-        Ok(Outcome::Skipped(format!("no time left; {command} runs them")))
-    };
-    let mut left_out = None;
-    report.check(&format!("each commit of {series}"), || {
+    report.pass(&format!("each commit of {series}"), || {
         let last = Series::open(ctx, tree)?.patches.len();
         let walk = Walk { first: 1, last, extent, until, ledger };
         match bisect::each_commit(ctx, tree, &walk)? {
-            Some(first) if first == walk.first => return no_time(first),
-            Some(first) => left_out = Some((first, last)),
-            None => (),
+            None => Ok(()),
+            Some(first) => bail!(
+                "no time was left for commits {first} to {last}; cargo xtask --qemu {tree} bisect \
+                 --from {first} runs them"
+            ),
         }
-        Ok(Outcome::Passed)
     });
-    if let Some((first, last)) = left_out {
-        report.check(&format!("commits {first} to {last} of {series}"), || no_time(first));
-    }
 }
 
 #[cfg(test)]

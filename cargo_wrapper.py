@@ -218,6 +218,10 @@ def recall_choices(memory):
         told = {}
     recalled = {name: value for name, value in told.items() if name not in os.environ}
     told.update((name, os.environ[name]) for name in CHOICES if name in os.environ)
+    # Nothing is no choice; cargo would look for a program of that name.
+    for name in [name for name, value in told.items() if not value]:
+        del told[name]
+        os.environ.pop(name, None)
     os.environ.update(told)
     return told, recalled
 

@@ -23,7 +23,8 @@ use crate::worktree;
 const TESTS: &str = "tests/";
 const WORDS: [&str; 2] = ["docs/", "MAINTAINERS"];
 
-const IDLE: &str = "nothing fails";
+/// What protects nothing: tests that pass, or a build of tests that is not so much as configured.
+const IDLE: [&str; 2] = ["nothing fails", "cannot be configured"];
 
 /// Steps of which that is known.
 const KNOWN: &str = "tests/bisect/idle.toml";
@@ -60,8 +61,8 @@ pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> 
             Some(commit) => outcome(ctx, &host, series, depth, &commit)?,
         };
         let known = known.iter().find(|step| step.subject == subject);
-        let outcome = match (outcome == IDLE, known) {
-            (true, Some(step)) => format!("{IDLE}: {}", step.why),
+        let outcome = match (IDLE.contains(&&*outcome), known) {
+            (true, Some(step)) => format!("{outcome}: {}", step.why),
             (true, None) => {
                 idle.push(depth.to_string());
                 outcome
@@ -118,13 +119,14 @@ fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) 
             let text = log.and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
             return match do_not_build(&text) {
                 Some(test) => Ok(format!("do not build: {test}")),
+                None if cannot_be_configured(&error.to_string()) => Ok(IDLE[1].into()),
                 None => Err(error),
             };
         }
     };
     let results = suite::run(ctx, &built, &label, Extent::Own, None).context("its tests")?;
     let failed = suites::failures(&results);
-    Ok(if failed.is_empty() { IDLE.into() } else { failed.join(" ") })
+    Ok(if failed.is_empty() { IDLE[0].into() } else { failed.join(" ") })
 }
 
 /// A test that does not compile or link, if nothing else does not.
@@ -134,6 +136,12 @@ fn do_not_build(log: &str) -> Option<&str> {
     let first = failed.next()?;
     let all = first.starts_with(TESTS) && failed.all(|target| target.starts_with(TESTS));
     all.then_some(first)
+}
+
+/// Whether Meson finds no more wrong than what the tests' own build files say.
+fn cannot_be_configured(error: &str) -> bool {
+    let mut errors = error.lines().filter_map(|line| line.split_once(": ERROR: "));
+    errors.next().is_some_and(|(place, _)| place.starts_with(&format!("../{TESTS}")))
 }
 
 #[cfg(test)]
@@ -173,6 +181,8 @@ mod tests {
         assert_eq!(do_not_build(test), Some("tests/unit/a.p/a.c.o"));
         assert_eq!(do_not_build(&format!("{test}{code}")), None);
         assert_eq!(do_not_build("ninja: error: no such target\n"), None);
+        assert!(cannot_be_configured("a\n../tests/unit/meson.build:69:22: ERROR: no x\nb"));
+        assert!(!cannot_be_configured("../meson.build:1:2: ERROR: no x"));
     }
 
     #[test]

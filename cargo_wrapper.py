@@ -59,14 +59,27 @@ def output_of(*command):
 
 def tool(name):
     """cargo and rustc, which CARGO and RUSTC in the environment may name."""
-    named = os.environ.get(name.upper()) or name
+    chosen = os.environ.get(name.upper())
+    named = chosen or name
     path = shutil.which(named)
     if not path:
         what = 'is no program' if os.path.exists(named) else 'was not found'
         raise Missing(f'{named} {what}. Install Rust (Debian 13: cargo, rustc; Debian 12: '
                       f'cargo-web, rustc-web; Fedora: cargo, rust; or rustup), or set '
                       f'{name.upper()} to its path.')
-    return os.path.abspath(path)
+    path = os.path.abspath(path)
+    return path if chosen else behind_proxy(path, name)
+
+
+def behind_proxy(path, name):
+    """The program of the toolchain that rustup's stands for, here and now: at the time of the
+    build the folder or the environment may choose another."""
+    rustc = os.path.join(os.path.dirname(path), 'rustc')
+    try:
+        own = os.path.join(output_of(rustc, '--print', 'sysroot').strip(), 'bin', name)
+    except Missing:
+        return path
+    return own if os.access(own, os.X_OK) else path
 
 
 def numbers(version):
@@ -187,6 +200,9 @@ def source(args):
 def fetch(args):
     """The crates come now, when a message is read, and not in the middle of a build. To list
     them, cargo gets just those of the build; `cargo fetch` wants those of the tests, too."""
+    if not (args.crate / 'Cargo.lock').exists():
+        raise Missing(f'{args.crate} has no Cargo.lock, which says what crates the library is '
+                      'built from. Bring it along from where the crate comes from.')
     try:
         output_of(tool('cargo'), 'tree', '--locked', '--quiet', '--edges=normal,build',
                   f'--target={args.target}',
@@ -195,7 +211,9 @@ def fetch(args):
         # What cargo calls the error, not what it supposes behind it or advises.
         lacks = (re.search(r'no matching package.*', str(error))
                  or re.search(r'(?<=error: )cannot update the lock file.*', str(error)))
-        why = (lacks.group() if lacks else str(error).splitlines()[-1]).strip().rstrip('.')
+        told = [line for line in str(error).splitlines()
+                if line.strip() and not line.startswith(('help:', 'note:'))]
+        why = (lacks.group() if lacks else told[-1]).strip().rstrip('.')
         if why.startswith('cannot update the lock file'):
             cure = f'Cargo.toml was changed: run `cargo update --workspace` in {args.crate}.'
         elif source(args):
@@ -295,8 +313,10 @@ def rustc_flags(args, object_path):
     # Calls through the PLT are shorter than through the GOT, and what gcc -fPIE
     # makes; the programs' own relro does not depend on it.
     flags = [f'--emit=obj={object_path}', '-Crelro-level=partial',
-             f'--remap-path-prefix={args.crate}=qemu-iothread',
-             f'--remap-path-prefix={args.target_dir}=cargo']
+             *(f'--remap-path-prefix={path}={name}'
+               for folder, name in ((args.crate, 'qemu-iothread'), (args.target_dir, 'cargo'))
+               # As it is named here, and as rustc finds it.
+               for path in dict.fromkeys((folder, folder.resolve())))]
     if sanitizers(args):
         flags += [f'-Zsanitizer={name}' for name in sanitizers(args)]
         # Rust's own core library has none.
@@ -306,10 +326,24 @@ def rustc_flags(args, object_path):
     return flags
 
 
+def profile(args):
+    """The crate's own, so that no setting of the user's for all crates gives it a panic path."""
+    manifest = (args.crate / 'Cargo.toml').read_text(encoding='utf-8')
+    section = re.search(r'^\[profile\.embed\]\n((?:.+\n)+)', manifest, re.M).group(1)
+    settings = dict(re.findall(r'^([\w-]+) = (.+)$', section, re.M))
+    settings['debug'] = args.debug_info
+    # Without optimisation panic paths stay, and with them undefined symbols of
+    # Rust's; and what is optimised for size here is no slower.
+    if args.optimization in ('0', 'g'):
+        settings['opt-level'] = '1'
+    return [word for name, value in settings.items()
+            for word in ('--config', f'profile.embed.{name}={value}')]
+
+
 def place(args):
     """What cargo takes for one and the same build."""
-    return ['--profile=embed', f'--target={args.target}', f'--target-dir={args.target_dir}',
-            f'--manifest-path={args.crate / "Cargo.toml"}']
+    return ['--profile=embed', *profile(args), f'--target={args.target}',
+            f'--target-dir={args.target_dir}', f'--manifest-path={args.crate / "Cargo.toml"}']
 
 
 def cargo_command(args, object_path):
@@ -319,7 +353,9 @@ def cargo_command(args, object_path):
 
 
 def environment(args):
-    env = dict(os.environ)
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith('CARGO_PROFILE_')}
+    env['CARGO_INCREMENTAL'] = '0'
     # Set, though to nothing, it comes before all other flags for rustc, those in
     # the user's cargo configuration too: the object's symbols depend on none.
     env['CARGO_ENCODED_RUSTFLAGS'] = ''
@@ -329,10 +365,6 @@ def environment(args):
         env[f'SYSTEM_DEPS_{name.upper()}_2_0_LIB'] = f'{name}-2.0'
     env['QEMU_BUILD_DIR'] = str(args.qemu_build)
     env['QEMU_IOTHREAD_MESON'] = '1'
-    env['CARGO_PROFILE_EMBED_DEBUG'] = args.debug_info
-    # Without optimisation panic paths stay, and with them undefined symbols of
-    # Rust's; and what is optimised for size here is no slower.
-    env['CARGO_PROFILE_EMBED_OPT_LEVEL'] = '1' if args.optimization in ('0', 'g') else 'z'
     return env
 
 
@@ -375,6 +407,8 @@ def build(args):
         run_cargo([tool('cargo'), 'clean', '--locked', '--quiet', '--package=qemu-iothread',
                    *place(args), *source(args)], args)
         run_cargo(cargo_command(args, object_path), args)
+    if not object_path.exists():
+        raise Missing('cargo made no object, though it says that it built the library.')
     copy_if_changed(object_path, args.output)
     profile_dir = args.target_dir / args.target / 'embed'
     depfile = (profile_dir / 'libqemu_iothread.d').read_text(encoding='utf-8')

@@ -187,7 +187,9 @@ pub fn stale_lock(ctx: &Ctx) -> Result<()> {
     fs::write(&manifest, text.replace("\nversion = \"", "\nversion = \"9"))?;
     let root = sandbox.path("");
     let check = check_in(&root, Path::new(NO_MEMORY), None);
-    one_message(&run(&check)?, &["cannot update the lock file", "cargo update --workspace"])
+    one_message(&run(&check)?, &["cannot update the lock file", "cargo update --workspace"])?;
+    fs::remove_file(sandbox.path("Cargo.lock"))?;
+    one_message(&run(&check)?, &["has no Cargo.lock", "Bring it along"])
 }
 
 /// A tree whose version is served and whose headers have another name for a function.

@@ -55,7 +55,7 @@ impl Drop for Edited {
 }
 
 /// Times are kept, so that the copy alone makes nobody build.
-fn copy_crate(root: &Path, copy: &Path) -> Result<()> {
+pub fn copy_crate(root: &Path, copy: &Path) -> Result<()> {
     fs::create_dir(copy)?;
     let mut words = vec!["-a".to_string(), "-t".into(), copy.display().to_string()];
     for entry in fs::read_dir(root)? {

@@ -1,43 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The same source gives the same object, byte for byte.
+//! The same source gives the same object, byte for byte, wherever it lies and whatever the user's
+//! environment is: with debug information, which knows places.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use duct::Expression;
 
-use crate::build;
-use crate::build::library::OBJECT;
+use crate::build::edited::copy_crate;
+use crate::build::environment;
+use crate::build::library::{OBJECT, Recipe};
 use crate::cmd::Step;
 use crate::ctx::Ctx;
 
-/// cargo's target directory inside the build.
-const CARGO: &str = "subprojects/qemu-iothread/cargo";
+/// QEMU's configure keeps to itself which pkg-config it was told to take; the others are settings
+/// that somebody may have for all crates.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("PKG_CONFIG", "/nowhere/pkg-config"),
+    ("CARGO_INCREMENTAL", "1"),
+    ("CARGO_PROFILE_EMBED_LTO", "fat"),
+    ("CARGO_PROFILE_EMBED_DEBUG_ASSERTIONS", "true"),
+    ("CARGO_PROFILE_EMBED_CODEGEN_UNITS", "16"),
+];
 
 pub fn object(ctx: &Ctx, build: &Path) -> Result<()> {
-    let again = |ninja: Expression| ninja;
-    // QEMU's configure keeps to itself which pkg-config it was told to take.
-    let without_pkg_config = |ninja: Expression| ninja.env("PKG_CONFIG", "/nowhere/pkg-config");
-    let first = clean(ctx, build, "first", again)?;
-    let second = clean(ctx, build, "second", without_pkg_config)?;
-    ensure!(first == second, "{OBJECT} differs between two clean builds");
-    Step::new("programs with the object just built", "rebuild-all", build::ninja(ctx, build, &[]))
-        .counted()
-        .run(ctx)?;
+    let scratch = tempfile::tempdir_in(&ctx.target).context("cannot make a directory")?;
+    let here = clean(ctx, build, &scratch.path().join("here"), Ok, &[])?;
+    let copy = scratch.path().join("copy");
+    copy_crate(&ctx.root, &copy)?;
+    let link = scratch.path().join("link");
+    symlink(&copy, &link)?;
+    let there = scratch.path().join("there");
+    let elsewhere = |recipe: Recipe| recipe.with("--crate", &link);
+    let there = clean(ctx, build, &there, elsewhere, ELSEWHERE)?;
+    ensure!(here == there, "{OBJECT} differs between two clean builds");
     Ok(())
 }
 
-/// The object's bytes after everything that cargo made is gone.
+/// The object's bytes, made in an empty folder.
 fn clean(
     ctx: &Ctx,
     build: &Path,
-    which: &str,
-    change: impl FnOnce(Expression) -> Expression,
+    dir: &Path,
+    change: impl FnOnce(Recipe) -> Result<Recipe>,
+    variables: &[(&str, &str)],
 ) -> Result<Vec<u8>> {
-    fs::remove_dir_all(build.join(CARGO)).context("cargo's directory is not where it was")?;
-    fs::remove_file(build.join(OBJECT)).context("the object is not where it was")?;
-    let ninja = change(build::ninja(ctx, build, &[OBJECT]));
-    Step::new(format!("{which} clean build of the object"), "rebuild-clean", ninja).run(ctx)?;
-    fs::read(build.join(OBJECT)).context("ninja made no object")
+    fs::create_dir(dir)?;
+    let recipe = Recipe::of(build)?.below(dir)?.with("--debug-info", Path::new("true"))?;
+    let command = environment(ctx, change(recipe)?.command()?.dir(build));
+    let set = |command: Expression, (name, value): &(&str, &str)| command.env(name, value);
+    let command = variables.iter().fold(command, set);
+    Step::new("clean build of the object", "rebuild-clean", command).run(ctx)?;
+    fs::read(dir.join(OBJECT)).context("no object was made")
 }

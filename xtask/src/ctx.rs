@@ -53,9 +53,12 @@ impl Ctx {
     /// Whether a place that we write to has no room left.
     pub fn is_full(&self) -> bool {
         let full = |dir: &PathBuf| {
-            statvfs(dir).is_ok_and(|fs| fs.blocks_available() * fs.fragment_size() < ROOM)
+            statvfs(dir).is_ok_and(|fs| {
+                let no_files = fs.files() > 0 && fs.files_available() == 0;
+                no_files || fs.blocks_available() * fs.fragment_size() < ROOM
+            })
         };
-        [&self.cache, &self.target].into_iter().any(full)
+        [&self.cache, &self.target, &env::temp_dir()].into_iter().any(full)
     }
 
     /// A path as short as it can be said: relative to the crate's root.

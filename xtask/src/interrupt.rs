@@ -33,7 +33,8 @@ pub fn install(again: &'static str) -> Result<()> {
             let _ = killpg(Pid::from_raw(*group), Signal::SIGTERM);
         }
         if groups.is_empty() {
-            exit(INTERRUPTED);
+            drop(groups);
+            exit_if_interrupted();
         }
     })
     .context("cannot watch for Ctrl-C")

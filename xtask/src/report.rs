@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::interrupt;
@@ -105,6 +105,7 @@ impl Report {
         if !self.failed.is_empty() {
             bail!("{} of the checks failed", self.failed.len());
         }
+        ensure!(self.passed + self.skipped.len() > 0, "nothing was checked");
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::cmd::in_own_group;
 use crate::ctx::Ctx;
 use crate::gates::rebuild::touch_header;
 use crate::interrupt::{INTERRUPTED, Watched};
+use crate::lock;
 use crate::wait::comes_true;
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,9 +41,7 @@ pub fn installing(ctx: &Ctx) -> Result<()> {
 
 pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
     touch_header(&tip.source)?;
-    let program = std::env::current_exe()?;
-    let tree = ctx.tree.to_string();
-    let build = duct::cmd!(program, "--qemu", tree, "build", "--at", "tip").dir(&ctx.root);
+    let build = build_of_tip(ctx)?;
     let ended = interrupted(&build, "build QEMU")?;
     let blamed = ["FAILED", "full log", "error:"].iter().any(|word| ended.text.contains(word));
     ensure!(!blamed, "what was interrupted is said to have failed:\n{}", ended.text);
@@ -52,6 +51,19 @@ pub fn building(ctx: &Ctx, tip: &Built) -> Result<()> {
     let last = again.text.lines().last().unwrap_or_default();
     ensure!(last == tip.build.to_string_lossy(), "the last line is {last}");
     Ok(())
+}
+
+/// Nothing that it started runs then, and it tells all the same.
+pub fn waiting(ctx: &Ctx, tip: &Built) -> Result<()> {
+    let _lock = lock::acquire(ctx, &tip.source.with_extension("lock"))?;
+    let ended = interrupted(&build_of_tip(ctx)?, "waiting for another cargo xtask")?;
+    ended.says(&["interrupted; run the same command again"])
+}
+
+fn build_of_tip(ctx: &Ctx) -> Result<Expression> {
+    let program = std::env::current_exe()?;
+    let tree = ctx.tree.to_string();
+    Ok(duct::cmd!(program, "--qemu", tree, "build", "--at", "tip").dir(&ctx.root))
 }
 
 /// Starts it, waits for a line that begins so, then sends SIGINT to it alone, which must end it.

@@ -84,6 +84,12 @@ pub fn disk_full(ctx: &Ctx) -> Result<Outcome> {
     cache.resize("200m")?;
     run(&sandbox.xtask(&["setup", "--no-install"]))?.must_say(&["to be installed by pip"])?;
     drop(cache);
+    // Compilers and tests write there.
+    fs::create_dir(sandbox.path("tmp"))?;
+    let tmp = Small::mount(sandbox.path("tmp"), "1m").context("cannot mount a second one")?;
+    let lacking = sandbox.xtask(&["setup", "--no-install"]).env("TMPDIR", sandbox.path("tmp"));
+    run(&lacking)?.must_say(&FULL)?;
+    drop(tmp);
     let left = fs::read_dir(sandbox.path("cache"))?.next();
     ensure!(left.is_none(), "the small file system is still mounted");
     Ok(Outcome::Passed)

@@ -37,4 +37,6 @@ pub fn checks(ctx: &Ctx, tip: &Built, report: &mut Report) {
     report.pass("bad input: the crate is not in subprojects", || configure::no_crate(ctx, tip));
     report.pass("bad input: Ctrl-C while tools are installed", || interrupt::installing(ctx));
     report.pass("bad input: Ctrl-C while QEMU is built", || interrupt::building(ctx, tip));
+    report
+        .pass("bad input: Ctrl-C while another run has the tree", || interrupt::waiting(ctx, tip));
 }

@@ -28,7 +28,7 @@ use crate::flags;
 use crate::host::Host;
 use crate::setup;
 use lab::Lab;
-use row::Row;
+use row::{Goal, Row};
 use tools::Tools;
 
 /// What the measuring needs of Debian beyond a build.
@@ -77,6 +77,12 @@ pub fn run(ctx: &Ctx, args: &flags::Bench) -> Result<()> {
     }
     let record = Record { host: &host, tools: &tools, rows: &rows };
     publish(ctx, args.name.as_deref(), &record)?;
+    let open = rows.iter().filter(|row| row.met.is_none() && row.goal != Goal::None).count();
+    if open > 0 {
+        out!(
+            "{open} goals without a verdict: the machine is too busy, or they are missed by little"
+        );
+    }
     let missed = rows.iter().filter(|row| row.met == Some(false));
     let missed: Vec<_> = missed.map(|row| format!("{} {}", row.bench, row.case)).collect();
     ensure!(missed.is_empty(), "the goal is missed: {}", missed.join(", "));

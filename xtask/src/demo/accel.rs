@@ -74,7 +74,8 @@ fn can_open_kvm() -> bool {
     OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-/// What decides whether KVM works: the kernel and the processor.
+/// What decides whether KVM works: the kernel and the processor; and the boot, since a machine
+/// that was too busy at one trial need not be at the next.
 fn kind_of_host() -> Result<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
@@ -82,7 +83,8 @@ fn kind_of_host() -> Result<String> {
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .map_or("", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    Ok(format!("{} on {model}", release.trim()))
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(format!("{} on {model}, boot {}", release.trim(), boot.trim()))
 }
 
 fn memory(ctx: &Ctx) -> PathBuf {

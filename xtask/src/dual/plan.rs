@@ -38,6 +38,8 @@ struct Suite {
     name: String,
     /// As Meson names it, without the project.
     meson: String,
+    /// Fewer results than these would be a suite that was not run.
+    least: usize,
 }
 
 /// iotests by image format.
@@ -46,6 +48,7 @@ struct Suite {
 struct Iotests {
     /// Seconds that one may take.
     limit: u64,
+    least: usize,
     formats: BTreeMap<String, Vec<String>>,
 }
 
@@ -110,6 +113,12 @@ impl Plan {
     pub fn suites(&self) -> Vec<&str> {
         let meson = self.suite.iter().map(|suite| suite.name.as_str());
         meson.chain(["iotests"]).collect()
+    }
+
+    /// The results that a suite must have at least.
+    pub fn least(&self, name: &str) -> usize {
+        let suite = self.suite.iter().find(|suite| suite.name == name);
+        suite.map_or(self.iotests.least, |suite| suite.least)
     }
 
     /// The tests that a build has.

@@ -26,6 +26,8 @@ pub struct Compared {
     pub differences: Vec<Difference>,
     /// What is no difference but worth a line.
     pub notes: Vec<String>,
+    /// What fails on plain C in the same way, and so was not tested.
+    pub alike: Vec<(String, String)>,
 }
 
 /// The tests of each side and how they ended.
@@ -166,7 +168,9 @@ impl<'a> Suites<'a> {
                     suite.notes.extend(failed.map(|failed| self.last_words(other, &failed)));
                 }
                 Some(other) => {
-                    suite.notes.extend(remarks(name, &run.results));
+                    suite.notes.extend(left_out(name, &run.results));
+                    let failed = failures(&run.results);
+                    suite.alike.extend(failed.map(|failed| (name.clone(), failed)));
                     let added =
                         other.results.keys().filter(|part| !run.results.contains_key(*part));
                     suite
@@ -264,21 +268,15 @@ fn alike(base: &Results, series: &Results) -> bool {
         && added.into_iter().all(|(_, status)| !status.starts_with("FAIL"))
 }
 
-/// What both sides do alike and a reader should know: failures, and what was left out.
-fn remarks(name: &str, results: &Results) -> Vec<String> {
-    let mut remarks: Vec<String> = failures(results)
-        .map(|failed| format!("fails on both sides alike: {name}: {failed}"))
-        .into_iter()
-        .collect();
+/// What a test says on both sides that it left out.
+fn left_out(name: &str, results: &Results) -> Option<String> {
     let skips: Vec<_> = results.iter().filter(|(_, status)| status.starts_with("SKIP")).collect();
-    if let Some((part, status)) = skips.first() {
-        let more = match skips.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        remarks.push(format!("skips on both sides alike: {name}: {part}: {status}{more}"));
-    }
-    remarks
+    let (part, status) = skips.first()?;
+    let more = match skips.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("skips on both sides alike: {name}: {part}: {status}{more}"))
 }
 
 /// What failed, if something did.

@@ -20,13 +20,19 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
     let library = &ctx.target.join("check");
     let own = &ctx.target.join("xtask");
     for (name, dir) in [("library", root), ("xtask", tool)] {
-        report.pass(&format!("cargo fmt: {name}"), || {
+        report.check(&format!("cargo fmt: {name}"), || {
+            if let Some(skipped) = not_installed("fmt") {
+                return Ok(skipped);
+            }
             run(ctx, &format!("cargo fmt {name}"), cargo(dir, &["fmt", "--check"]))
         });
     }
     let mut lint_and_test = |name: &str, dir: &Path, target: &Path, build: Option<&Path>| {
         for (verb, words) in [("clippy", LINT), ("test", TEST)] {
-            report.pass(&format!("cargo {verb}: {name}"), || {
+            report.check(&format!("cargo {verb}: {name}"), || {
+                if let Some(skipped) = not_installed(verb) {
+                    return Ok(skipped);
+                }
                 let command = cargo(dir, words).env("CARGO_TARGET_DIR", target);
                 let command = match build {
                     Some(build) => command.env("QEMU_BUILD_DIR", build),
@@ -55,7 +61,7 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
                 .env("CARGO_TARGET_DIR", library)
                 .env("QEMU_BUILD_DIR", &tip.build)
                 .env("RUSTDOCFLAGS", "-D warnings");
-            run(ctx, "cargo doc library", doc)
+            run(ctx, "cargo doc library", doc).map(drop)
         });
     }
     if level > Level::Quick {
@@ -64,7 +70,7 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
             let command = cargo(root, &words)
                 .env("RUSTFLAGS", "--cfg loom")
                 .env("CARGO_TARGET_DIR", ctx.target.join("loom"));
-            run(ctx, "model checker", command)
+            run(ctx, "model checker", command).map(drop)
         });
     }
 }
@@ -83,8 +89,22 @@ fn under_miri(ctx: &Ctx, dir: &Path) -> Result<Outcome> {
         .dir(dir)
         .env_remove("QEMU_BUILD_DIR")
         .env("CARGO_TARGET_DIR", ctx.target.join("miri"));
-    run(ctx, "Miri", command)?;
-    Ok(Outcome::Passed)
+    run(ctx, "Miri", command)
+}
+
+/// What distributions, and rustup's minimal profile, have in packages of their own.
+fn not_installed(verb: &str) -> Option<Outcome> {
+    let package = match verb {
+        "fmt" => "rustfmt",
+        "clippy" => "clippy",
+        _ => return None,
+    };
+    let there = succeeds(&cargo(Path::new("."), &[verb, "--version"]));
+    let reason = format!(
+        "this Rust has none: rustup component add {package}, or the distribution's package of \
+         that name"
+    );
+    (!there).then_some(Outcome::Skipped(reason))
 }
 
 const MIRI: &[&[&str]] = &[&["cargo", "miri"], &["rustup", "run", "nightly", "cargo", "miri"]];
@@ -97,8 +117,8 @@ fn cargo(dir: &Path, words: &[&str]) -> Expression {
     cmd(cargo, words).dir(dir).env("CARGO_TERM_COLOR", "never")
 }
 
-fn run(ctx: &Ctx, title: &str, command: Expression) -> Result<()> {
-    Step::new(title, title.replace(' ', "-"), command).run(ctx).map(drop)
+fn run(ctx: &Ctx, title: &str, command: Expression) -> Result<Outcome> {
+    Step::new(title, title.replace(' ', "-"), command).run(ctx).map(|_| Outcome::Passed)
 }
 
 /// The crate as one who has no QEMU sees it: the same files, no `target/qemu/current`.

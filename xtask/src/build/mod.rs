@@ -141,6 +141,8 @@ pub fn environment(ctx: &Ctx, expression: Expression) -> Expression {
         .env("CCACHE_DIR", ctx.cache.join("ccache"))
         .env("CCACHE_BASEDIR", ctx.qemu_dir())
         .env("CCACHE_NOHASHDIR", "1")
+        // What is not in the cache is preprocessed once, by the compiler, and not before as well.
+        .env("CCACHE_DEPEND", "1")
         // Cargo's own variables are about this tool, not about the library.
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_MANIFEST_DIR")

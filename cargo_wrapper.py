@@ -234,12 +234,10 @@ def recall_choices(memory):
     except (OSError, ValueError):
         # None yet, or cut off while it was written.
         told = {}
-    recalled = {name: value for name, value in told.items() if name not in os.environ}
-    told.update((name, os.environ[name]) for name in CHOICES if name in os.environ)
+    chosen = {name: os.environ.pop(name) for name in CHOICES if name in os.environ}
+    recalled = {name: value for name, value in told.items() if name not in chosen}
     # Nothing is no choice; cargo would look for a program of that name.
-    for name in [name for name, value in told.items() if not value]:
-        del told[name]
-        os.environ.pop(name, None)
+    told = {name: value for name, value in {**told, **chosen}.items() if value}
     os.environ.update(told)
     return told, recalled
 

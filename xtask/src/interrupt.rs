@@ -33,7 +33,6 @@ pub fn install(again: &'static str) -> Result<()> {
             let _ = killpg(Pid::from_raw(*group), Signal::SIGTERM);
         }
         if groups.is_empty() {
-            drop(groups);
             exit_if_interrupted();
         }
     })

@@ -24,7 +24,8 @@ const TESTS: &str = "tests/";
 const WORDS: [&str; 2] = ["docs/", "MAINTAINERS"];
 
 /// What protects nothing: tests that pass, or a build of tests that is not so much as configured.
-const IDLE: [&str; 2] = ["nothing fails", "cannot be configured"];
+const PASS: &str = "nothing fails";
+const UNCONFIGURED: &str = "cannot be configured";
 
 /// Steps of which that is known.
 const KNOWN: &str = "tests/bisect/idle.toml";
@@ -61,7 +62,7 @@ pub fn run(ctx: &Ctx, series: &Series, first: usize, last: usize) -> Result<()> 
             Some(commit) => outcome(ctx, &host, series, depth, &commit)?,
         };
         let known = known.iter().find(|step| step.subject == subject);
-        let outcome = match (IDLE.contains(&&*outcome), known) {
+        let outcome = match ([PASS, UNCONFIGURED].contains(&&*outcome), known) {
             (true, Some(step)) => format!("{outcome}: {}", step.why),
             (true, None) => {
                 idle.push(depth.to_string());
@@ -108,25 +109,25 @@ fn transplanted(git: &Git, before: &str, commit: &str) -> Result<Option<String>>
 fn outcome(ctx: &Ctx, host: &Host, series: &Series, depth: usize, commit: &str) -> Result<String> {
     let worktree = worktree::named(ctx, series, WORKTREES[0], commit, false)?;
     let label = format!("{} {depth} without its code", build::label(series));
+    let log = ctx.ui.log_path(&build::log_name(&label, FLAVOR));
+    // Configure may fail before it is written again.
+    let _ = fs::remove_file(&log);
     let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
     interrupt::check()?;
     let built = match built {
         Ok(built) => built,
         Err(error) => {
-            let log = ctx.ui.log_path(&build::log_name(&label, FLAVOR));
-            // Of an earlier run, where configure fails.
-            let log = Some(log).filter(|log| error.to_string().contains(&*log.to_string_lossy()));
-            let text = log.and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+            let text = fs::read_to_string(log).unwrap_or_default();
             return match do_not_build(&text) {
                 Some(test) => Ok(format!("do not build: {test}")),
-                None if cannot_be_configured(&error.to_string()) => Ok(IDLE[1].into()),
+                None if cannot_be_configured(&error.to_string()) => Ok(UNCONFIGURED.into()),
                 None => Err(error),
             };
         }
     };
     let results = suite::run(ctx, &built, &label, Extent::Own, None).context("its tests")?;
     let failed = suites::failures(&results);
-    Ok(if failed.is_empty() { IDLE[0].into() } else { failed.join(" ") })
+    Ok(if failed.is_empty() { PASS.into() } else { failed.join(" ") })
 }
 
 /// A test that does not compile or link, if nothing else does not.

@@ -154,7 +154,7 @@ fn users_of(build: &Path, header: &str) -> Result<usize> {
     let text = read(&cmd!("ninja", "-t", "deps").dir(build))?;
     let mut objects = text.split("\n\n").filter(|entry| {
         let compiled = entry.lines().next().is_some_and(|line| line.contains(".p/"));
-        compiled && entry.lines().any(|line| line.trim().ends_with(header))
+        compiled && entry.lines().any(|line| Path::new(line.trim()).ends_with(header))
     });
     let count = objects.by_ref().count();
     ensure!(count > 0, "nothing in the build uses {header}");

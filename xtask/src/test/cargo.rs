@@ -56,21 +56,21 @@ pub fn checks(ctx: &Ctx, level: Level, tip: Option<&Built>, report: &mut Report)
         Err(error) => report.pass("the model alone", || Err(error)),
     }
     if let Some(tip) = tip {
-        report.pass("cargo doc: library", || {
+        report.check("cargo doc: library", || {
             let doc = cargo(root, DOC)
                 .env("CARGO_TARGET_DIR", library)
                 .env("QEMU_BUILD_DIR", &tip.build)
                 .env("RUSTDOCFLAGS", "-D warnings");
-            run(ctx, "cargo doc library", doc).map(drop)
+            run(ctx, "cargo doc library", doc)
         });
     }
     if level > Level::Quick {
-        report.pass("model checker: every interleaving", || {
+        report.check("model checker: every interleaving", || {
             let words = ["test", "--locked", "--release", "--test", "interleavings"];
             let command = cargo(root, &words)
                 .env("RUSTFLAGS", "--cfg loom")
                 .env("CARGO_TARGET_DIR", ctx.target.join("loom"));
-            run(ctx, "model checker", command).map(drop)
+            run(ctx, "model checker", command)
         });
     }
 }

@@ -27,20 +27,15 @@ pub fn checks(ctx: &Ctx, report: &mut Report) {
             own_tests(ctx, report, &title, &label, &bare);
             let base = build::build(ctx, &ctx.tree, Point::Base, flavor)?;
             let tip = build::build(ctx, &ctx.tree, Point::Tip, flavor)?;
+            let name = |point: &str| format!("{point}{}", flavor.suffix());
             if flavor != Flavor::Default {
                 // As it is otherwise, it is in all levels of `test`.
-                let label = format!("tip{}", flavor.suffix());
-                own_tests(
-                    ctx,
-                    report,
-                    &format!("tests of the IOThread at the {label}"),
-                    &label,
-                    &tip,
-                );
+                let label = name("tip");
+                let title = format!("tests of the IOThread at the {label}");
+                own_tests(ctx, report, &title, &label, &tip);
             }
             gates::watched(&tip, flavor)?;
             gates::watched(&bare, flavor)?;
-            let name = |point: &str| format!("{point}{}", flavor.suffix());
             let sides = [
                 Side::new(&name("base"), &base)?,
                 Side::new(&name("tip"), &tip)?,

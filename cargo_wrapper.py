@@ -44,7 +44,7 @@ class Missing(Exception):
     """What is missing or cannot work, and what to do about it."""
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)  # QEMU 10.0 takes Python 3.8, which has no cache()
 def output_of(*command):
     try:
         ended = subprocess.run(command, check=False, capture_output=True, text=True,

@@ -125,9 +125,9 @@ impl Place {
         let what =
             if changes.is_empty() { "commits of its own".into() } else { changes.join(", ") };
         if !yours {
-            bail!(
-                "{dir} was changed by hand ({what}); undo it: git -C {dir} reset --hard {commit}"
-            );
+            // Not to `commit`, which need not be the same the next time.
+            let back = if last.is_empty() { commit } else { last };
+            bail!("{dir} was changed by hand ({what}); undo it: git -C {dir} reset --hard {back}");
         }
         if !last.is_empty() && last != commit {
             bail!(

@@ -40,6 +40,12 @@ pub fn generate_like(root: &Path, step: &str) -> Result<String> {
     Ok(if step.contains(GENERATOR) { text } else { without_generator(&text) })
 }
 
+/// The functions of `src/capi.rs` that a header does not declare.
+pub fn lacking(root: &Path, header: &str) -> Result<BTreeSet<String>> {
+    let all = functions(&write(root, |_| ())?);
+    Ok(all.difference(&functions(header)).cloned().collect())
+}
+
 /// The header with everything that `src/capi.rs` exports to C.
 pub fn generate(root: &Path) -> Result<String> {
     write(root, |_| ())

@@ -7,6 +7,8 @@ pub mod plain_c;
 mod search;
 pub mod suite;
 
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
@@ -208,6 +210,8 @@ impl Commit {
         let company = suite::in_company();
         let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
         drop(company);
+        let log = ctx.ui.log_path(&build::log_name(&label, FLAVOR));
+        let built = built.and_then(|built| no_warning(&log).map(|()| built));
         Ok(Commit { depth, label, subject, built, _worktree: worktree })
     }
 
@@ -242,6 +246,19 @@ impl Commit {
     }
 }
 
+/// `-Werror` is for C; rustc's warnings are told by the place that comes below them.
+fn no_warning(log: &Path) -> Result<()> {
+    let text = fs::read_to_string(log).with_context(|| format!("no {}", log.display()))?;
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    for pair in lines.windows(2) {
+        if let [said, place] = pair {
+            let warns = said.starts_with("warning") && place.starts_with("--> ");
+            ensure!(!warns, "rustc warns: {said} {place}");
+        }
+    }
+    Ok(())
+}
+
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
@@ -268,6 +285,21 @@ fn table(rows: &[Row]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_of_rustc_is_told_from_others() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let says = |text: &str| {
+            fs::write(log.path(), text).unwrap();
+            no_warning(log.path()).map_err(|error| error.to_string())
+        };
+        assert_eq!(says("warning: spurious network error\nwarning: unused key\n"), Ok(()));
+        let said = says("a\nwarning: unused variable: `x`\n  --> src/class.rs:3:9\n");
+        assert_eq!(
+            said,
+            Err("rustc warns: warning: unused variable: `x` --> src/class.rs:3:9".into())
+        );
+    }
 
     #[test]
     fn a_row_is_recorded_as_it_is_and_shown_with_its_origin() {

@@ -30,8 +30,13 @@ impl Conversation {
         if let Some(talk) = talks.iter().find(|talk| talk.gave_up.is_some()) {
             bail!("plain C cannot hold this conversation:\n{}", last_lines(&talk.text(), 12));
         }
-        for (session, talk) in sessions.iter().zip(&talks).filter(|(s, _)| s.hazard) {
-            ensure!(!survived(talk), "{}: plain C survives it:\n{}", session.name, talk.text());
+        for (session, talk) in sessions.iter().zip(&talks) {
+            let name = &session.name;
+            if session.hazard {
+                ensure!(!survived(talk), "{name}: plain C survives it:\n{}", talk.text());
+            } else {
+                ensure!(talk.threads.is_empty(), "{name}: plain C has {}", talk.threads.join(", "));
+            }
         }
         Ok(Conversation { name, sessions, base: talks })
     }

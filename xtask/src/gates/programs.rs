@@ -13,8 +13,11 @@ const C_ONLY: &[&str] = &["iothread_instance_init", "iothread_register_types", "
 /// What a Rust archive would take over without a word.
 const LIBM: &[&str] = &["fma", "fmaf", "sqrt", "sqrtf"];
 
+/// Links QEMU's objects as the programs do, so that it tests what they run.
+const UNIT_TEST: &str = "tests/unit/test-iothread";
+
 pub fn ours(build: &Path) -> Result<()> {
-    for program in programs(build) {
+    for program in programs(build).into_iter().chain([build.join(UNIT_TEST)]) {
         let defined = nm::defined(&program)?;
         let left: Vec<_> = C_ONLY.iter().filter(|name| defined.contains(**name)).collect();
         ensure!(defined.contains(OURS), "{} does not contain the library", program.display());

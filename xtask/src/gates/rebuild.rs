@@ -102,7 +102,7 @@ pub fn schema(ctx: &Ctx, built: &Built) -> Result<()> {
     ensure!(mentions(&lines, OBJECT), "the object was not built again");
     let (users, compiled) = (users_of(&built.build, TYPES)?, compiled(&lines));
     ensure!(
-        compiled <= users + INTROSPECTION,
+        (users..=users + INTROSPECTION).contains(&compiled),
         "{users} C files use {TYPES}, {compiled} were compiled"
     );
     all_linked(&lines)?;

@@ -85,20 +85,25 @@ pub fn ensure(ctx: &Ctx, wanted: &[&'static str]) -> Result<()> {
         bail!("packages are missing and only root can install them; as root: {by_hand}");
     };
     ctx.ui.say(format!("installing {} packages: {}", names.len(), names.join(" ")));
-    if !all_known(&names) {
-        update(ctx, root)?;
-    }
-    if let Err(first) = install(ctx, root, &names) {
-        // An installation that was interrupted has to be ended first; and lists that are too old
-        // name files that the mirror has dropped.
-        finish(ctx, root)?;
-        update(ctx, root).map_err(|_| first)?;
-        install(ctx, root, &names)?;
-    }
+    install_all(ctx, root, &names).with_context(|| {
+        format!("can Debian's mirror be reached? When it can, this does the same: {by_hand}")
+    })?;
     match missing(wanted)? {
         None => Ok(()),
         Some(names) => bail!("apt-get ended well, yet these are missing: {}", names.join(" ")),
     }
+}
+
+fn install_all(ctx: &Ctx, root: &[&str], names: &[&str]) -> Result<()> {
+    if !all_known(names) {
+        update(ctx, root)?;
+    }
+    let Err(first) = install(ctx, root, names) else { return Ok(()) };
+    // An installation that was interrupted has to be ended first; and lists that are too old name
+    // files that the mirror has dropped.
+    finish(ctx, root)?;
+    update(ctx, root).map_err(|_| first)?;
+    install(ctx, root, names)
 }
 
 /// The words that come before a command to run it as root.

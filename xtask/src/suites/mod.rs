@@ -20,6 +20,9 @@ use crate::lock::{self, Lock};
 const ASAN_OPTIONS: &str =
     "halt_on_error=1:abort_on_error=1:fast_unwind_on_malloc=0:malloc_context_size=10";
 
+/// QEMU builds it to tell and go on, which no test would notice.
+const UBSAN_OPTIONS: &str = "halt_on_error=1:print_stacktrace=1";
+
 /// So many lines tell why a test failed.
 const LAST_LINES: usize = 12;
 
@@ -185,6 +188,7 @@ fn in_build(ctx: &Ctx, expression: Expression, build: &Path, speed: Speed) -> Ex
     expression
         .env("PYTHON", build.join("pyvenv/bin/python3"))
         .env("ASAN_OPTIONS", ASAN_OPTIONS)
+        .env("UBSAN_OPTIONS", UBSAN_OPTIONS)
         .env("LSAN_OPTIONS", known("lsan.supp"))
         .env("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp")))
         .env_remove("MAKEFLAGS")

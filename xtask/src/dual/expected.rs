@@ -2,19 +2,34 @@
 //! The short list of differences that the series intends, `tests/dual/differences.toml`.
 //!
 //! An entry explains a difference if both sides are equal once it has taken away what it says is
-//! only on one of them. An entry that explains nothing any more is a failure of its own.
+//! only on one of them. An entry that explains nothing any more is a failure of its own. What no
+//! conversation shows is listed beside it (`mended`), so that each step of the series is there.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
 
 use super::compare::Difference;
+use super::mended::{Mended, Quiet, Tip};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
     difference: Vec<Raw>,
+    #[serde(default)]
+    mended: Vec<Mended>,
+    #[serde(default)]
+    quiet: Vec<Quiet>,
+}
+
+/// All of `tests/dual/differences.toml`.
+pub struct List {
+    pub entries: Vec<Entry>,
+    mended: Vec<Mended>,
+    quiet: Vec<Quiet>,
 }
 
 #[derive(Deserialize)]
@@ -70,9 +85,12 @@ pub struct Verdict {
     pub vanished: Vec<String>,
 }
 
-pub fn parse(text: &str) -> Result<Vec<Entry>> {
-    let file: File = toml::from_str(text).context("the list of differences")?;
-    file.difference.into_iter().map(entry).collect()
+pub fn parse(text: &str) -> Result<List> {
+    let File { difference, mended, quiet } =
+        toml::from_str(text).context("the list of differences")?;
+    mended.iter().try_for_each(Mended::check)?;
+    let entries = difference.into_iter().map(entry).collect::<Result<_>>()?;
+    Ok(List { entries, mended, quiet })
 }
 
 fn entry(raw: Raw) -> Result<Entry> {
@@ -94,12 +112,23 @@ fn entry(raw: Raw) -> Result<Entry> {
     })
 }
 
-/// Whether each entry belongs to a commit of the whole series `subjects` that may bring one;
-/// those in `pure` may not.
-pub fn sound(entries: &[Entry], subjects: &[String], pure: &[String]) -> Result<()> {
-    for Entry { name, commit, .. } in entries {
-        ensure!(subjects.contains(commit), "{name}: the series has no commit {commit:?}");
-        ensure!(!pure.contains(commit), "{name}: {commit:?} may bring no difference");
+/// Whether each entry belongs to a commit of the whole series that may bring one, and each commit
+/// that may has its place in the list: with what it changes or mends, or among those that do neither.
+pub fn sound(list: &List, tip: &Tip) -> Result<()> {
+    for Entry { name, commit, .. } in &list.entries {
+        tip.may_bring(commit).with_context(|| name.clone())?;
+    }
+    list.mended.iter().try_for_each(|mended| mended.sound(tip))?;
+    list.quiet.iter().try_for_each(|quiet| quiet.sound(tip))?;
+    let shown = list.entries.iter().map(|entry| &entry.commit);
+    let told: BTreeSet<_> = shown.chain(list.mended.iter().map(|mended| &mended.commit)).collect();
+    let quiet: BTreeSet<_> = list.quiet.iter().flat_map(|quiet| &quiet.commits).collect();
+    if let Some(commit) = told.intersection(&quiet).next() {
+        bail!("{commit:?} is said to change and to mend nothing, but the list has what it does");
+    }
+    for commit in tip.subjects.iter().filter(|commit| !tip.pure.contains(commit)) {
+        let listed = told.contains(commit) || quiet.contains(commit);
+        ensure!(listed, "the list does not say what {commit:?} changes or mends");
     }
     Ok(())
 }
@@ -154,6 +183,8 @@ fn explain(difference: &Difference, due: &[&Entry], used: &mut [bool]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dual::mended;
+    use crate::version::Version;
 
     const LIST: &str = r#"
         [[difference]]
@@ -170,7 +201,7 @@ mod tests {
 
     fn run(differences: Vec<Difference>, subjects: &[&str]) -> Verdict {
         let subjects: Vec<String> = subjects.iter().map(ToString::to_string).collect();
-        settle("system", &subjects, &parse(LIST).unwrap(), differences)
+        settle("system", &subjects, &parse(LIST).unwrap().entries, differences)
     }
 
     #[test]
@@ -203,19 +234,85 @@ mod tests {
         assert_eq!(run(vec![seen], &["an earlier commit"]).unexplained.len(), 1);
     }
 
+    const MENDED: &str = r#"
+        [[mended]]
+        commit = "colo: busy"
+        reason = "plain C crashes"
+        test = "/a/busy"
+    "#;
+
+    const QUIET: &str = r#"
+        [[quiet]]
+        commits = ["header: less"]
+    "#;
+
+    /// Whether the list is sound for a series of 10.2 with these commits, of which the last is pure.
+    fn holds(list: &str, subjects: &[&str]) -> bool {
+        let subjects: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let pure = &subjects[subjects.len() - 1..];
+        let tests = mended::tests::tests();
+        let tip = Tip { subjects: &subjects, pure, version: Version::V10_2, tests };
+        sound(&parse(list).unwrap(), &tip).is_ok()
+    }
+
     #[test]
     fn an_entry_needs_a_commit_that_may_bring_it() {
-        let entries = parse(LIST).unwrap();
-        let series = ["qapi: holders".to_string(), "the switch".to_string()];
-        assert!(sound(&entries, &series, &series[1..]).is_ok());
-        assert!(sound(&entries, &series, &series).is_err());
-        assert!(sound(&entries, &series[1..], &[]).is_err());
+        assert!(holds(LIST, &["qapi: holders", "the switch"]));
+        assert!(!holds(LIST, &["the switch", "qapi: holders"]));
+        assert!(!holds(LIST, &["the switch"]));
+    }
+
+    #[test]
+    fn what_is_mended_needs_its_commit_and_its_test() {
+        assert!(holds(MENDED, &["colo: busy", "the switch"]));
+        assert!(!holds(MENDED, &["the switch", "colo: busy"]));
+        assert!(!holds(MENDED, &["the switch"]));
+        let series = ["colo: busy", "the switch"];
+        for (test, sound) in [("/a/idle", false), ("/a/bus", false), ("holders", true)] {
+            assert_eq!(holds(&MENDED.replace("/a/busy", test), &series), sound, "{test}");
+        }
+        let untested = MENDED.replace("test = \"/a/busy\"", "untested = \"it is a race\"");
+        assert!(holds(&untested, &series));
+    }
+
+    #[test]
+    fn what_one_version_has_is_not_demanded_of_another() {
+        for list in [MENDED, QUIET] {
+            let commit = if list == MENDED { "colo: busy" } else { "header: less" };
+            for (only, with, without) in [("10.2", true, false), ("10.0", false, true)] {
+                let list = format!("{list}\nonly = \"{only}\"");
+                assert_eq!(holds(&list, &[commit, "the switch"]), with, "{list}");
+                assert_eq!(holds(&list, &["the switch"]), without, "{list}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_commit_has_one_place_in_the_list() {
+        let all = [LIST, MENDED, QUIET].concat();
+        let series = ["header: less", "colo: busy", "qapi: holders", "the switch"];
+        assert!(holds(&all, &series));
+        assert!(!holds(&all, &[&["another"], &series[..]].concat()));
+        for less in [[LIST, MENDED], [LIST, QUIET], [MENDED, QUIET]] {
+            assert!(!holds(&less.concat(), &series));
+        }
+        assert!(!holds(&all.replace("header: less", "colo: busy"), &series[1..]));
+    }
+
+    #[test]
+    fn what_is_mended_says_whether_it_is_tested() {
+        let test = "test = \"/a/busy\"";
+        for other in ["", "test = \" \"", "untested = \"\"", "what = \"/a/busy\""] {
+            assert!(parse(&MENDED.replace(test, other)).is_err(), "{other}");
+        }
+        assert!(parse(&format!("{MENDED}\nuntested = \"it is a race\"")).is_err());
+        assert!(parse(&MENDED.replace("plain C crashes", "")).is_err());
     }
 
     #[test]
     fn an_entry_without_a_reason_is_refused() {
         assert!(parse(&LIST.replace("holders are shown", " ")).is_err());
         assert!(parse("[[difference]]\nwhat = 1").is_err());
-        assert!(parse("").unwrap().is_empty());
+        assert!(parse("").unwrap().entries.is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod conversation;
 mod expected;
 mod line;
 mod mask;
+mod mended;
 mod plan;
 pub mod rates;
 mod repeat;
@@ -33,10 +34,12 @@ use crate::flags;
 use crate::lock::{self, Lock};
 use crate::report::{Outcome, Report};
 use crate::series;
+use crate::setup::source;
 use crate::version::Point;
 use compare::{Difference, Schemas};
 use conversation::Conversation;
-use expected::Entry;
+use expected::List;
+use mended::{Tests, Tip};
 use suites::Suites;
 
 pub use plan::Plan;
@@ -49,7 +52,7 @@ const SCRIPTS: [(&str, usize, usize); 5] = [
     ("devices", 180, 1),
     ("storage-daemon", 200, 1),
     ("commandline", 0, 50),
-    (HAZARDS, 0, 12),
+    (HAZARDS, 0, 14),
 ];
 
 const HAZARDS: &str = "hazards";
@@ -115,7 +118,9 @@ fn check_only(
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));
     if let Some(tip) = sides.iter().find(|side| side.name == Point::Tip.to_string()) {
         report.pass("dual: the list of differences", || {
-            expected::sound(&place.entries, &tip.subjects, &tip.pure)
+            let Side { source, subjects, pure, .. } = tip;
+            let (version, tests) = (source::version_of(source)?, Tests::of(source)?);
+            expected::sound(&place.list, &Tip { subjects, pure, version, tests })
         });
     }
     for (name, exchanges, sessions) in scripts {
@@ -131,7 +136,7 @@ fn check_only(
 struct Place {
     data: PathBuf,
     records: PathBuf,
-    entries: Vec<Entry>,
+    list: List,
     _lock: Lock,
 }
 
@@ -143,7 +148,7 @@ impl Place {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let records = ctx.target.join("dual");
         let lock = lock::acquire(ctx, &records.join("lock"))?;
-        Ok(Place { entries: expected::parse(&text)?, data, records, _lock: lock })
+        Ok(Place { list: expected::parse(&text)?, data, records, _lock: lock })
     }
 
     fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: (usize, usize)) {
@@ -172,7 +177,7 @@ impl Place {
                     least.0,
                     least.1
                 );
-                let changes = self.entries.iter().any(|entry| entry.is_due(&side.subjects));
+                let changes = self.list.entries.iter().any(|entry| entry.is_due(&side.subjects));
                 let schemas = if changes { Schemas::ByStructure } else { Schemas::AsTheyStand };
                 let found = conversation.differences(side, schemas, &self.records)?;
                 self.settle(name, side, found)
@@ -182,7 +187,7 @@ impl Place {
 
     /// Hazards are there until the last commit that mends one; all else holds at each.
     fn is_due(&self, name: &str, side: &Side) -> bool {
-        let entries = self.entries.iter().filter(|entry| entry.is_about(name));
+        let entries = self.list.entries.iter().filter(|entry| entry.is_about(name));
         name != HAZARDS || entries.into_iter().all(|entry| entry.is_due(&side.subjects))
     }
 
@@ -232,7 +237,7 @@ impl Place {
 
     /// Fails on what the list does not explain, and on what it explains in vain.
     fn settle(&self, check: &str, side: &Side, found: Vec<Difference>) -> Result<()> {
-        let verdict = expected::settle(check, &side.subjects, &self.entries, found);
+        let verdict = expected::settle(check, &side.subjects, &self.list.entries, found);
         let mut lines: Vec<String> = Vec::new();
         for difference in verdict.unexplained.iter().take(SHOWN) {
             let (base, series) = compare::excerpt(&difference.base, &difference.series, AROUND);

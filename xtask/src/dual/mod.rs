@@ -196,8 +196,9 @@ impl Place {
         only: Option<&str>,
     ) -> Result<()> {
         let suites = Suites::run(ctx, plan, sides, scope, only, &self.records)?;
-        for (test, reason) in &suites.skipped {
-            report.check(&format!("dual: {test}"), || Ok(Outcome::Skipped(reason.clone())));
+        let skipped = suites.skipped.iter().map(|(test, reason)| (test, reason.clone()));
+        for (test, reason) in skipped.chain(suites.left_out()) {
+            report.check(&format!("dual: {test}"), || Ok(Outcome::Skipped(reason)));
         }
         for (name, seconds) in suites.seconds().iter().take(10) {
             ctx.ui.say(format!("{seconds:7.1} s  {name}"));

@@ -19,6 +19,7 @@ mod runner;
 mod schema;
 mod script;
 mod side;
+pub mod special;
 mod suites;
 mod talk;
 
@@ -39,7 +40,7 @@ use conversation::Conversation;
 use expected::Entry;
 use suites::Suites;
 
-pub use plan::Plan;
+pub use plan::{Plan, Test};
 pub use side::{Scope, Side};
 
 /// The scripts in `tests/dual/`, with the numbers of exchanges and of sessions that each must have

@@ -123,21 +123,12 @@ impl<'a> Suites<'a> {
 
     fn job(&self, side: usize, name: &str, turn: usize) -> Option<Job<'_>> {
         let test = self.tests[side].get(name)?;
-        let file = format!("{}.{turn}.log", name.replace(['/', ' '], "-"));
-        Some(Job { side, test, log: self.records.join(&self.sides[side].name).join(file) })
+        let log = self.records.join(&self.sides[side].name).join(test.log_name(turn));
+        Some(Job { side, test, log })
     }
 
     fn run_jobs(&self, jobs: Vec<Job>, title: &str) -> Result<Vec<Run>> {
-        let gauge = self.ctx.ui.begin(title, self.records);
-        let total = jobs.len() as u64;
-        let start = std::time::Instant::now();
-        let runs = runner::run_all(&jobs, |done| gauge.at(done as u64, total));
-        let seconds = start.elapsed().as_secs_f64();
-        match &runs {
-            Ok(_) => gauge.done(seconds),
-            Err(_) => gauge.failed(seconds),
-        }
-        runs
+        runner::run_shown(self.ctx, title, self.records, &jobs)
     }
 
     /// Every test with its seconds on plain C, slowest first.

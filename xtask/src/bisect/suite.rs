@@ -61,7 +61,9 @@ const QTESTS: &[&str] = &[
     "qtest-x86_64/test-hmp",
 ];
 
-/// iotests that reach an IOThread and take five seconds or less.
+/// iotests that reach an IOThread and take five seconds or less. Only the whole suites have two that
+/// plain C does not always pass: iothreads-create hangs now and then, and 307 fails the oftener the
+/// busier the machine, 4 of 80 runs at the tip beside three busy loops and 1 of 80 on plain C.
 const SHORT_IOTESTS: &[&str] = &[
     "051",
     "068",
@@ -81,9 +83,11 @@ const SHORT_IOTESTS: &[&str] = &[
     "iothreads-commit-active",
     "iothreads-nbd-export",
     "iothreads-resize",
+    "iothreads-stream",
     "nbd-tls-iothread",
     "qcow2-internal-snapshots",
     "qom-set-drive",
+    "stream-under-throttle",
 ];
 
 /// Those that the series brings, each from its commit on.

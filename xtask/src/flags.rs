@@ -94,9 +94,9 @@ pub struct Test {
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
 
-    /// Adds the long suites, also at each commit and for the other QEMU; each commit's tests
-    /// without the commit; sanitizers, hazards and other build flavours; QEMU's documentation; a
-    /// planted defect. Takes hours
+    /// Adds the long suites, also at each commit; each commit and the comparison with plain C for
+    /// the other QEMU; each commit's tests without the commit; sanitizers, hazards and other build
+    /// flavours; QEMU's documentation; a planted defect. Takes hours
     #[arg(long)]
     pub full: bool,
 

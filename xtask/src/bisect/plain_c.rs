@@ -48,8 +48,7 @@ impl PlainC<'_> {
         let company = in_company();
         let base = build::aside(ctx, self.tree, Point::Base, self.flavor)?;
         drop(company);
-        let known = meson::list(&base.build)?;
-        if !iotests::exists(&base.source, name) && !known.iter().any(|known| known == name) {
+        if !is_known(&base.source, &meson::list(&base.build)?, name) {
             return Ok(None);
         }
         let Some(rounds) = Rounds::run(|| fails(&base.build), || fails(series))? else {
@@ -61,6 +60,11 @@ impl PlainC<'_> {
         }
         Ok(Some(format!("{on_series} of {runs} times, on plain C {on_base}")))
     }
+}
+
+/// Whether plain C has a test of that name among Meson's or, in whatever format, the iotests.
+fn is_known(source: &Path, listed: &[String], name: &str) -> bool {
+    listed.iter().any(|listed| listed == name) || iotests::exists(source, iotests::bare(name))
 }
 
 /// How often a test failed in so many runs on each side.
@@ -99,6 +103,19 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_is_known_by_the_name_that_its_runner_has() {
+        let source = tempfile::tempdir().unwrap();
+        let dir = source.path().join("tests/qemu-iotests/tests");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("../118"), "").unwrap();
+        std::fs::write(dir.join("iothreads-create"), "").unwrap();
+        let known = |name| is_known(source.path(), &["q/migration-test".to_string()], name);
+        let there = ["q/migration-test", "118", "raw 118", "qcow2 iothreads-create"];
+        assert!(there.into_iter().all(known));
+        assert!(!["migration-test", "raw 307", "raw", "118 raw"].into_iter().any(known));
+    }
 
     #[test]
     fn only_what_fails_on_plain_c_is_excused() {

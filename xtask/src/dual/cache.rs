@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -18,15 +19,20 @@ use super::talk::program;
 const PROGRAMS: [&str; 5] =
     ["qemu-system-x86_64", "qemu-storage-daemon", "qemu-nbd", "qemu-img", "qemu-io"];
 
+/// So many digits tell builds apart.
+const BUILD: usize = 8;
+
 #[derive(Serialize, Deserialize)]
 struct Kept {
     key: String,
     runs: Vec<Run>,
 }
 
-/// One file for each suite.
+/// One file for each suite of a build.
 pub struct Cache {
     dir: PathBuf,
+    /// Two versions of QEMU are compared by turns: neither takes the place of the other.
+    build: String,
     keys: BTreeMap<String, String>,
 }
 
@@ -47,9 +53,11 @@ impl Cache {
                 digest.update(stamp(Path::new(word)));
             }
         }
-        let hex = |digest: Sha256| digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = |digest: Sha256| format!("{:x}", digest.finalize());
         let keys = digests.into_iter().map(|(suite, digest)| (suite, hex(digest))).collect();
-        Ok(Cache { dir, keys })
+        let mut build = hex(Sha256::new().chain_update(build.as_os_str().as_bytes()));
+        build.truncate(BUILD);
+        Ok(Cache { dir, build, keys })
     }
 
     /// All results that still hold.
@@ -84,7 +92,7 @@ impl Cache {
     }
 
     fn path(&self, suite: &str) -> PathBuf {
-        self.dir.join(format!("{suite}.json"))
+        self.dir.join(format!("{suite}-{}.json", self.build))
     }
 }
 
@@ -135,5 +143,19 @@ mod tests {
         assert_eq!(cache().load()[0].results, run().results);
         fs::write(&program, "another").unwrap();
         assert!(cache().load().is_empty());
+    }
+
+    #[test]
+    fn each_build_has_results_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let builds = ["10.0", "10.2"].map(|name| dir.path().join(name));
+        let cache = |build: &PathBuf| {
+            Cache::new(dir.path().join("cache"), build, &tests(&build.join("program"))).unwrap()
+        };
+        for (build, seconds) in builds.iter().zip([1.0, 2.0]) {
+            assert!(cache(build).load().is_empty());
+            cache(build).save([Run { seconds, ..run() }].iter()).unwrap();
+        }
+        assert_eq!(builds.each_ref().map(|build| cache(build).load()[0].seconds), [1.0, 2.0]);
     }
 }

@@ -20,6 +20,7 @@ mod runner;
 mod schema;
 mod script;
 mod side;
+pub mod special;
 mod suites;
 mod talk;
 
@@ -42,7 +43,7 @@ use expected::List;
 use mended::{Tests, Tip};
 use suites::Suites;
 
-pub use plan::Plan;
+pub use plan::{Plan, Test};
 pub use side::{Scope, Side};
 
 /// The scripts in `tests/dual/`, with the numbers of exchanges and of sessions that each must have
@@ -111,13 +112,14 @@ fn check_only(
     scope: Scope,
     only: Option<&str>,
 ) -> Result<()> {
-    let place = Place::new(ctx)?;
+    let place = Place::new(ctx, sides)?;
     let plan = Plan::open(ctx)?;
     let scripts = SCRIPTS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
     let scripts: Vec<_> = scripts.collect();
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));
-    if let Some(tip) = sides.iter().find(|side| side.name == Point::Tip.to_string()) {
-        report.pass("dual: the list of differences", || {
+    let tip = format!("{}{}", Point::Tip, place.kind);
+    if let Some(tip) = sides.iter().find(|side| side.name == tip) {
+        report.pass(&format!("dual{}: the list of differences", place.kind), || {
             let Side { source, subjects, pure, .. } = tip;
             let (version, tests) = (source::version_of(source)?, Tests::of(source)?);
             expected::sound(&place.list, &Tip { subjects, pure, version, tests })
@@ -134,6 +136,8 @@ fn check_only(
 
 /// Where scripts and lists lie and where records go.
 struct Place {
+    /// What follows upon `base` and `tip` in the names of the sides: `-10.0`, `-asan`, or nothing.
+    kind: String,
     data: PathBuf,
     records: PathBuf,
     list: List,
@@ -141,14 +145,16 @@ struct Place {
 }
 
 impl Place {
-    fn new(ctx: &Ctx) -> Result<Place> {
+    fn new(ctx: &Ctx, sides: &[Side]) -> Result<Place> {
+        let base = sides.first().context("nothing to compare with")?;
+        let kind = base.name.strip_prefix("base").unwrap_or_default().to_string();
         let data = ctx.root.join("tests/dual");
         let path = data.join("differences.toml");
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let records = ctx.target.join("dual");
         let lock = lock::acquire(ctx, &records.join("lock"))?;
-        Ok(Place { list: expected::parse(&text)?, data, records, _lock: lock })
+        Ok(Place { kind, list: expected::parse(&text)?, data, records, _lock: lock })
     }
 
     fn converse(&self, report: &mut Report, sides: &[Side], name: &str, least: (usize, usize)) {
@@ -156,7 +162,7 @@ impl Place {
         let series: Vec<&Side> = series.iter().filter(|side| self.is_due(name, side)).collect();
         if series.is_empty() {
             let reason = "the commits that mend what plain C does not survive come later";
-            let title = format!("dual: conversation {name}");
+            let title = format!("dual{}: conversation {name}", self.kind);
             return report.check(&title, || Ok(Outcome::Skipped(reason.into())));
         }
         let path = self.data.join(format!("{name}.talk"));
@@ -201,8 +207,10 @@ impl Place {
         only: Option<&str>,
     ) -> Result<()> {
         let suites = Suites::run(ctx, plan, sides, scope, only, &self.records)?;
-        for (test, reason) in &suites.skipped {
-            report.check(&format!("dual: {test}"), || Ok(Outcome::Skipped(reason.clone())));
+        let skipped = suites.skipped.iter().map(|(test, reason)| (test, reason.clone()));
+        for (test, reason) in skipped.chain(suites.left_out()) {
+            let title = format!("dual{}: {test}", self.kind);
+            report.check(&title, || Ok(Outcome::Skipped(reason)));
         }
         for (name, seconds) in suites.seconds().iter().take(10) {
             ctx.ui.say(format!("{seconds:7.1} s  {name}"));

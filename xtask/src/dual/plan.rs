@@ -90,6 +90,13 @@ pub struct Test {
     pub skip: Option<String>,
 }
 
+impl Test {
+    /// The file that keeps the output of one of its runs.
+    pub fn log_name(&self, turn: usize) -> String {
+        format!("{}.{turn}.log", self.name.replace(['/', ' '], "-"))
+    }
+}
+
 impl Plan {
     /// The project's own.
     pub fn open(ctx: &Ctx) -> Result<Plan> {
@@ -101,12 +108,11 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The tests that a build has and about which nothing is peculiar.
-    pub fn plain(&self, source: &Path, build: &Path) -> Result<Vec<Test>> {
-        let mut tests = self.tests(source, build, Scope::Default)?;
-        let special = |test: &Test| self.special.iter().any(|special| special.test == test.name);
-        tests.retain(|test| test.skip.is_none() && !special(test));
-        Ok(tests)
+    /// Whether a test has to be run as it stands here: something is peculiar to it, or it is an
+    /// iotest in a format that is not the usual one.
+    pub fn is_special(&self, test: &Test) -> bool {
+        let format = test.name.split_once(' ').map_or(iotests::FORMAT, |(format, _)| format);
+        format != iotests::FORMAT || self.special.iter().any(|special| special.test == test.name)
     }
 
     /// The names of the suites, in order.
@@ -196,6 +202,24 @@ impl Plan {
             limit: Duration::from_secs(self.iotests.limit),
             varies: false,
             skip: (!iotests::exists(source, name)).then(|| "this QEMU has no such test".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_rules_of_its_own_is_special() {
+        let plan: Plan = toml::from_str(include_str!("../../../tests/dual/suites.toml")).unwrap();
+        let dir = Path::new("/");
+        let iotest = |format, name| plan.is_special(&plan.iotest(dir, dir, format, name));
+        assert!(iotest("raw", "118") && iotest("qcow2", "307") && !iotest("qcow2", "118"));
+        let mut test = plan.iotest(dir, dir, "qcow2", "118");
+        for (name, special) in [("qtest-x86_64/migration-test", true), ("test-aio", false)] {
+            test.name = name.into();
+            assert_eq!(plan.is_special(&test), special, "{name}");
         }
     }
 }

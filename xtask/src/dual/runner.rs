@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::plan::Test;
+use crate::ctx::Ctx;
 use crate::interrupt::{self, Watched};
 use crate::suites::processes;
 use crate::suites::tap::{self, Results};
@@ -61,6 +62,20 @@ pub fn run_all(jobs: &[Job], progress: impl Fn(usize) + Sync) -> Result<Vec<Run>
     interrupt::check()?;
     let done = done.into_inner().map_err(|_| anyhow!("a test runner panicked"))?;
     done.into_iter().collect()
+}
+
+/// The same, with the progress on the screen; the outputs are in `logs`.
+pub fn run_shown(ctx: &Ctx, title: &str, logs: &Path, jobs: &[Job]) -> Result<Vec<Run>> {
+    let gauge = ctx.ui.begin(title, logs);
+    let total = jobs.len() as u64;
+    let start = Instant::now();
+    let runs = run_all(jobs, |done| gauge.at(done as u64, total));
+    let seconds = start.elapsed().as_secs_f64();
+    match &runs {
+        Ok(_) => gauge.done(seconds),
+        Err(_) => gauge.failed(seconds),
+    }
+    runs
 }
 
 fn run(job: &Job) -> Result<Run> {
@@ -111,6 +126,9 @@ fn end_of(test: &Test, log: &Path, scratch: &Path) -> Result<String> {
     let (program, args) = test.argv.split_first().context("no program")?;
     let mut child = Command::new(program)
         .args(args)
+        // Else those who wait for more rounds would get them, against limits that are for few.
+        .env_remove("SPEED")
+        .env_remove("G_TEST_SLOW")
         .envs(&test.env)
         .env("TMPDIR", scratch)
         .env("TEST_DIR", scratch.join("t"))

@@ -16,12 +16,13 @@ use super::runner::{self, Job, Run};
 use super::side::{Scope, Side};
 use crate::ctx::Ctx;
 use crate::suites::last_words;
-use crate::suites::tap::{END, Results};
+use crate::suites::tap::{self, Results, failures};
 
 /// How one suite of one side compares with plain C.
 #[derive(Default)]
 pub struct Compared {
     pub programs: usize,
+    /// What passed or failed; what was skipped on plain C is no result.
     pub results: usize,
     pub differences: Vec<Difference>,
     /// What is no difference but worth a line.
@@ -122,21 +123,12 @@ impl<'a> Suites<'a> {
 
     fn job(&self, side: usize, name: &str, turn: usize) -> Option<Job<'_>> {
         let test = self.tests[side].get(name)?;
-        let file = format!("{}.{turn}.log", name.replace(['/', ' '], "-"));
-        Some(Job { side, test, log: self.records.join(&self.sides[side].name).join(file) })
+        let log = self.records.join(&self.sides[side].name).join(test.log_name(turn));
+        Some(Job { side, test, log })
     }
 
     fn run_jobs(&self, jobs: Vec<Job>, title: &str) -> Result<Vec<Run>> {
-        let gauge = self.ctx.ui.begin(title, self.records);
-        let total = jobs.len() as u64;
-        let start = std::time::Instant::now();
-        let runs = runner::run_all(&jobs, |done| gauge.at(done as u64, total));
-        let seconds = start.elapsed().as_secs_f64();
-        match &runs {
-            Ok(_) => gauge.done(seconds),
-            Err(_) => gauge.failed(seconds),
-        }
-        runs
+        runner::run_shown(self.ctx, title, self.records, &jobs)
     }
 
     /// Every test with its seconds on plain C, slowest first.
@@ -147,6 +139,15 @@ impl<'a> Suites<'a> {
         seconds
     }
 
+    /// Every test that skips something on plain C and on another side alike, with what and why.
+    pub fn left_out(&self) -> BTreeMap<&String, String> {
+        let alike = |(name, run): (_, &Run)| {
+            let mut others = self.first.iter().skip(1).filter_map(|runs| runs.get(name));
+            others.find_map(|other| Some((name, left_out(&run.results, &other.results)?)))
+        };
+        self.first.first().into_iter().flatten().filter_map(alike).collect()
+    }
+
     /// Compares a side with plain C, suite by suite.
     pub fn compare(&self, side: usize) -> Result<BTreeMap<String, Compared>> {
         let mut compared = BTreeMap::<String, Compared>::new();
@@ -155,7 +156,7 @@ impl<'a> Suites<'a> {
         for (name, run) in &self.first[0] {
             let suite = compared.entry(run.suite.clone()).or_default();
             suite.programs += 1;
-            suite.results += run.results.len() - 1;
+            suite.results += tap::ran(&run.results);
             match self.first[side].get(name) {
                 None => suite.differences.push(Difference {
                     item: name.clone(),
@@ -168,7 +169,6 @@ impl<'a> Suites<'a> {
                     suite.notes.extend(failed.map(|failed| self.last_words(other, &failed)));
                 }
                 Some(other) => {
-                    suite.notes.extend(left_out(name, &run.results));
                     let failed = failures(&run.results);
                     suite.alike.extend(failed.map(|failed| (name.clone(), failed)));
                     let added =
@@ -268,33 +268,22 @@ fn alike(base: &Results, series: &Results) -> bool {
         && added.into_iter().all(|(_, status)| !status.starts_with("FAIL"))
 }
 
-/// What a test says on both sides that it left out.
-fn left_out(name: &str, results: &Results) -> Option<String> {
-    let skips: Vec<_> = results.iter().filter(|(_, status)| status.starts_with("SKIP")).collect();
-    let (part, status) = skips.first()?;
-    let more = match skips.len() - 1 {
+/// What a test leaves out on both sides alike: the first part with its reason, and how many more.
+fn left_out(base: &Results, series: &Results) -> Option<String> {
+    let mut skipped = tap::skipped(base);
+    skipped.retain(|(part, _)| base.get(part) == series.get(part));
+    let (part, reason) = skipped.first()?;
+    let more = match skipped.len() - 1 {
         0 => String::new(),
-        more => format!(" and {more} more"),
+        more => format!(", and {more} more"),
     };
-    Some(format!("skips on both sides alike: {name}: {part}: {status}{more}"))
-}
-
-/// What failed, if something did.
-fn failures(results: &Results) -> Option<String> {
-    let failed: Vec<&str> = results
-        .iter()
-        .filter(|(part, status)| *part != END && status.starts_with("FAIL"))
-        .map(|(part, _)| part.as_str())
-        .collect();
-    let end = results.get(END).map_or("", String::as_str);
-    // 77 is a test program's word for "skipped".
-    let good = matches!(end, "exit code 0" | "exit code 77") && failed.is_empty();
-    (!good).then(|| format!("{end} {}", failed.join(", ")).trim_end().to_string())
+    Some(format!("{part}: {reason}{more}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suites::tap::END;
 
     fn results(parts: &[(&str, &str)]) -> Results {
         parts.iter().map(|(part, status)| (part.to_string(), status.to_string())).collect()
@@ -309,5 +298,14 @@ mod tests {
         assert!(!alike(&base, &with("b", "FAIL")));
         assert!(!alike(&with("b", "pass"), &base));
         assert!(!alike(&base, &results(&[("a", "FAIL"), (END, "exit code 0")])));
+    }
+
+    #[test]
+    fn what_both_sides_skip_is_told_once_for_a_test() {
+        let base = results(&[("a", "pass"), ("b", "SKIP no KVM"), ("c", "SKIP"), ("d", "SKIP x")]);
+        let series = results(&[("b", "SKIP no KVM"), ("c", "SKIP"), ("d", "pass")]);
+        assert_eq!(left_out(&base, &series).as_deref(), Some("b: no KVM, and 1 more"));
+        assert_eq!(left_out(&series, &base).as_deref(), Some("b: no KVM, and 1 more"));
+        assert_eq!(left_out(&base, &results(&[("a", "pass"), ("b", "pass")])), None);
     }
 }

@@ -20,6 +20,11 @@ pub const FORMAT: &str = "qcow2";
 const SECONDS_EACH: usize = 60;
 const LEAST_SECONDS: usize = 480;
 
+/// `307` of `raw 307`, as tests are called that may be run in several formats.
+pub fn bare(name: &str) -> &str {
+    name.rsplit_once(' ').map_or(name, |(_, name)| name)
+}
+
 /// Whether a QEMU has that iotest: older ones lack some.
 pub fn exists(source: &Path, name: &str) -> bool {
     let dir = source.join("tests/qemu-iotests");

@@ -50,16 +50,13 @@ impl Logged {
             }
             _ => String::new(),
         };
-        TestResult { name, verdict, left_out: left_out(&self.stdout), words, excuse: None }
+        let left_out = left_out(&self.stdout);
+        TestResult { name, verdict, left_out, words, excuse: None }
     }
 }
 
 fn left_out(output: &str) -> Vec<(String, String)> {
-    let parts = tap::results(output, "").into_iter();
-    let skipped = |(name, status): (String, String)| {
-        Some((name, status.strip_prefix("SKIP")?.trim().to_string()))
-    };
-    parts.filter_map(skipped).collect()
+    tap::skipped(&tap::results(output, ""))
 }
 
 /// The names of all tests that a build has.

@@ -43,11 +43,11 @@ pub struct Asked<'a> {
 
 impl Asked<'_> {
     /// The results are read from files that carry the title: another run would write them, too.
-    fn lock(&self, ctx: &Ctx) -> Result<Lock> {
+    pub fn lock(&self, ctx: &Ctx) -> Result<Lock> {
         lock::acquire(ctx, &ctx.ui.log_path(&self.log_name()).with_extension("lock"))
     }
 
-    fn log_name(&self) -> String {
+    pub fn log_name(&self) -> String {
         format!("xtask-{}", self.title.replace([' ', '/'], "-"))
     }
 
@@ -177,20 +177,27 @@ pub fn processes() -> usize {
 
 /// Tests run with the Python of the build that they test, and under a sanitizer that build has to
 /// say what is wrong: stacks long enough to be matched with the lists of what is QEMU's own.
-fn in_build(ctx: &Ctx, expression: Expression, build: &Path, speed: Speed) -> Expression {
+pub fn environment(ctx: &Ctx, build: &Path) -> [(&'static str, String); 5] {
     let known = |list: &str| {
         format!("suppressions={}", ctx.root.join("tests/sanitizers").join(list).display())
     };
+    [
+        ("PYTHON", build.join("pyvenv/bin/python3").display().to_string()),
+        ("ASAN_OPTIONS", ASAN_OPTIONS.into()),
+        ("UBSAN_OPTIONS", UBSAN_OPTIONS.into()),
+        ("LSAN_OPTIONS", known("lsan.supp")),
+        ("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp"))),
+    ]
+}
+
+fn in_build(ctx: &Ctx, expression: Expression, build: &Path, speed: Speed) -> Expression {
     let expression = match speed {
         Speed::Quick => expression.env_remove("SPEED").env_remove("G_TEST_SLOW"),
         Speed::Slow => expression.env("SPEED", "slow").env("G_TEST_SLOW", "1"),
     };
-    expression
-        .env("PYTHON", build.join("pyvenv/bin/python3"))
-        .env("ASAN_OPTIONS", ASAN_OPTIONS)
-        .env("UBSAN_OPTIONS", UBSAN_OPTIONS)
-        .env("LSAN_OPTIONS", known("lsan.supp"))
-        .env("TSAN_OPTIONS", format!("die_after_fork=0:{}", known("tsan.supp")))
+    let variables = environment(ctx, build).into_iter();
+    variables
+        .fold(expression, |expression, (name, value)| expression.env(name, value))
         .env_remove("MAKEFLAGS")
 }
 

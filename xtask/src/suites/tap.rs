@@ -8,6 +8,9 @@ pub type Results = BTreeMap<String, String>;
 
 pub const END: &str = "(end)";
 
+/// 77 is a test program's word for that.
+const SKIPPED: &str = "exit code 77";
+
 /// Reads the output of a test program that ended in the way told.
 pub fn results(output: &str, end: &str) -> Results {
     let mut results = Results::new();
@@ -23,6 +26,38 @@ pub fn results(output: &str, end: &str) -> Results {
     }
     results.insert(END.into(), end.into());
     results
+}
+
+/// How many parts passed or failed: what was skipped tells nothing.
+pub fn ran(results: &Results) -> usize {
+    let ran = |status: &&String| *status == "pass" || status.starts_with("FAIL");
+    results.values().filter(ran).count()
+}
+
+/// The parts that were skipped, each with its reason.
+pub fn skipped(results: &Results) -> Vec<(String, String)> {
+    let reason = |status: &String| match status.strip_prefix("SKIP")?.trim() {
+        "" => Some("it does not say why".to_string()),
+        reason => Some(reason.to_string()),
+    };
+    let parts = results.iter().filter_map(|(part, status)| Some((part.clone(), reason(status)?)));
+    let mut parts: Vec<_> = parts.collect();
+    if parts.is_empty() && results.get(END).is_some_and(|end| end == SKIPPED) {
+        parts.push(("(all)".into(), SKIPPED.into()));
+    }
+    parts
+}
+
+/// What failed, if something did.
+pub fn failures(results: &Results) -> Option<String> {
+    let failed: Vec<&str> = results
+        .iter()
+        .filter(|(part, status)| *part != END && status.starts_with("FAIL"))
+        .map(|(part, _)| part.as_str())
+        .collect();
+    let end = results.get(END).map_or("", String::as_str);
+    let good = ["exit code 0", SKIPPED].contains(&end) && failed.is_empty();
+    (!good).then(|| format!("{end} {}", failed.join(", ")).trim_end().to_string())
 }
 
 /// `ok 3 - name # SKIP reason`: the name and how it ended.
@@ -94,6 +129,21 @@ mod tests {
             read("ok 1 x\nnot ok 2 x\n"),
             pairs(&[("(end)", "exit code 0"), ("x", "pass"), ("x (2)", "FAIL")])
         );
+    }
+
+    #[test]
+    fn what_is_skipped_did_not_run() {
+        let seen = results("ok 1 a\nnot ok 2 b\nok 3 c # SKIP no KVM\nok 4 d # SKIP\n", "signal 6");
+        assert_eq!(ran(&seen), 2);
+        let wanted = [("c", "no KVM"), ("d", "it does not say why")];
+        assert_eq!(skipped(&seen), wanted.map(|(part, why)| (part.to_string(), why.to_string())));
+        assert_eq!(failures(&seen).as_deref(), Some("signal 6 b"));
+        let none = results("1..0 # SKIP no swtpm\n", "exit code 77");
+        assert_eq!((ran(&none), failures(&none)), (0, None));
+        assert_eq!(skipped(&none), [("(all)".to_string(), "no swtpm".to_string())]);
+        let silent = [("(all)".to_string(), SKIPPED.to_string())];
+        assert_eq!(skipped(&results("", SKIPPED)), silent);
+        assert!(skipped(&results("ok 1 a", "exit code 0")).is_empty());
     }
 
     #[test]

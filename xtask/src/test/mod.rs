@@ -12,7 +12,7 @@ mod secondrust;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::badinput;
@@ -87,7 +87,7 @@ impl Part {
     /// Whether `--resume` takes it over as a whole. Those with long steps record each of them, and
     /// what cargo checks reads the Markdown, too.
     fn is_one(self) -> bool {
-        !matches!(self, Part::Cargo | Part::Commits | Part::Flavors)
+        !matches!(self, Part::Cargo | Part::Dual | Part::Commits | Part::Flavors)
     }
 
     fn name(self) -> String {
@@ -175,7 +175,7 @@ fn run_part(
         (Part::Demo, Some(_)) => {
             report.pass("demo", || demo::run(ctx, &flags::Demo { at: Point::Tip }));
         }
-        (Part::Dual, Some(tip)) => compare(ctx, level, tip, report),
+        (Part::Dual, Some(tip)) => compare_all(ctx, level, tip, ledger, report),
         (Part::Libvirt, Some(tip)) => {
             if let Some(base) = built(ctx, report, Point::Base) {
                 report.check("libvirt", || libvirt::check(ctx, &base, tip));
@@ -196,11 +196,7 @@ fn run_part(
 }
 
 fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
-    report.pass("the tip's work tree is what patches/ says", || {
-        let dir = tip.source.display();
-        ensure!(tip.exact, "{dir} has more: cargo xtask patches refresh, or undo it there");
-        Ok(())
-    });
+    report.pass("the tip's work tree is what patches/ says", || is_exact(tip));
     gates::quick(ctx, tip, report);
     report.pass("the example in QEMU's schema", || example::check(tip));
     report.pass("query-iothreads with thousands of IOThreads and of holders", || {
@@ -209,14 +205,35 @@ fn at_tip(ctx: &Ctx, tip: &Built, report: &mut Report) {
     own_tests(ctx, report, "tests of the IOThread at the tip", "tip", tip);
 }
 
+fn is_exact(tip: &Built) -> Result<()> {
+    let dir = tip.source.display();
+    ensure!(tip.exact, "{dir} has more: cargo xtask patches refresh, or undo it there");
+    Ok(())
+}
+
 /// A build as a check; what stands on it is left out if it fails.
 fn built(ctx: &Ctx, report: &mut Report, at: Point) -> Option<Built> {
+    built_of(ctx, &ctx.tree, report, at)
+}
+
+fn built_of(ctx: &Ctx, tree: &Tree, report: &mut Report, at: Point) -> Option<Built> {
     let mut built = None;
-    report.pass(&format!("build at {at}"), || {
-        built = Some(build::build(ctx, &ctx.tree, at, Flavor::Default)?);
+    report.pass(&format!("build at {at}{}", kind(ctx, tree)), || {
+        built = Some(of_point(ctx, tree, at)?);
         Ok(())
     });
     built
+}
+
+/// The library's own tests use what is built of the tree of this run, not of another release.
+fn of_point(ctx: &Ctx, tree: &Tree, at: Point) -> Result<Built> {
+    let build = if *tree == ctx.tree { build::build } else { build::aside };
+    build(ctx, tree, at, Flavor::Default)
+}
+
+/// What tells the names of another release's points, and of checks of them, from those of this run.
+fn kind(ctx: &Ctx, tree: &Tree) -> String {
+    if *tree == ctx.tree { String::new() } else { format!("-{tree}") }
 }
 
 /// The series' own tests, at length; what they leave out is named.
@@ -232,33 +249,52 @@ fn own_tests(ctx: &Ctx, report: &mut Report, title: &str, label: &str, built: &B
     }
 }
 
+/// The same suites and conversations on the series of the tree and, at length, of the other release.
+fn compare_all(ctx: &Ctx, level: Level, tip: &Built, ledger: &Ledger, report: &mut Report) {
+    let name = Part::Dual.name();
+    let scope = if level == Level::Full { Scope::Full } else { Scope::Default };
+    ledger.checks(ctx, report, &name, |report| compare(ctx, &ctx.tree, scope, tip, report));
+    for tree in other_releases(&ctx.tree) {
+        let name = format!("{name} of {}", series_of(&tree));
+        if level < Level::Full {
+            report.check(&name, || Ok(Outcome::Skipped("only in --full".into())));
+            continue;
+        }
+        ledger.checks(ctx, report, &name, |report| {
+            let Some(tip) = built_of(ctx, &tree, report, Point::Tip) else { return };
+            let title = format!("the tip{}'s work tree is what patches/ says", kind(ctx, &tree));
+            report.pass(&title, || is_exact(&tip));
+            compare(ctx, &tree, scope, &tip, report);
+        });
+    }
+}
+
 /// The same suites on plain C, at the commit that links the library, and at the tip.
-fn compare(ctx: &Ctx, level: Level, tip: &Built, report: &mut Report) {
-    let Some(base) = built(ctx, report, Point::Base) else {
+fn compare(ctx: &Ctx, tree: &Tree, scope: Scope, tip: &Built, report: &mut Report) {
+    let Some(base) = built_of(ctx, tree, report, Point::Base) else {
         return;
     };
-    report.pass("gate: plain C contains iothread.c", || gates::programs::plain_c(&base.build));
-    let mut sides = Ok(());
-    let outcome = (|| -> Result<Vec<Side>> {
-        let series = Series::open(ctx, &ctx.tree)?;
-        let switch = series.switch(ctx)?;
-        let mut sides = vec![Side::new("base", &base)?];
-        if switch < series.patches.len() {
-            let at = Point::At(switch);
-            let built = build::build(ctx, &ctx.tree, at, Flavor::Default)?;
-            sides.push(Side::new("switch", &built)?);
-        }
-        sides.push(Side::new("tip", tip)?);
-        Ok(sides)
-    })();
-    let scope = if level == Level::Full { Scope::Full } else { Scope::Default };
-    match outcome {
-        Ok(list) => sides = dual::check(ctx, report, &list, scope),
-        Err(error) => report.pass("builds to compare", || Err(error)),
+    let kind = kind(ctx, tree);
+    let title = format!("gate: plain C{kind} contains iothread.c");
+    report.pass(&title, || gates::programs::plain_c(&base.build));
+    let compared =
+        sides(ctx, tree, &base, tip).and_then(|sides| dual::check(ctx, report, &sides, scope));
+    if let Err(error) = compared {
+        report.pass(&format!("both sides compared{kind}"), || Err(error));
     }
-    if let Err(error) = sides {
-        report.pass("both sides compared", || Err(error));
+}
+
+fn sides(ctx: &Ctx, tree: &Tree, base: &Built, tip: &Built) -> Result<Vec<Side>> {
+    let name = |point: &str| format!("{point}{}", kind(ctx, tree));
+    let series = Series::open(ctx, tree)?;
+    let switch = series.switch(ctx)?;
+    let mut sides = vec![Side::new(&name("base"), base)?];
+    if switch < series.patches.len() {
+        let built = of_point(ctx, tree, Point::At(switch)).context("the commit that links")?;
+        sides.push(Side::new(&name("switch"), &built)?);
     }
+    sides.push(Side::new(&name("tip"), tip)?);
+    Ok(sides)
 }
 
 /// The releases whose series is another than that of the tree.
@@ -300,6 +336,14 @@ fn each_commit(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_release_is_told_in_each_name() {
+        let cli = clap::Parser::parse_from(["xtask", "--qemu", "10.0", "test"]);
+        let ctx = Ctx::new(&cli).unwrap();
+        let kinds = [Version::V10_0, Version::V10_2].map(|v| kind(&ctx, &Tree::Release(v)));
+        assert_eq!(kinds, ["", "-10.2"]);
+    }
 
     #[test]
     fn the_series_of_each_release_is_walked_once() {

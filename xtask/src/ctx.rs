@@ -84,14 +84,11 @@ fn refuse_odd_path(root: &Path) -> Result<()> {
 }
 
 fn cache_dir() -> Result<PathBuf> {
-    let base = match env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => {
-            PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
-                .join(".cache")
-        }
-    };
-    Ok(base.join("qemu-iothread"))
+    // The XDG specification wants relative paths to be ignored.
+    let folder = |name| env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let home = || folder("HOME").map(|home| home.join(".cache"));
+    let base = folder("XDG_CACHE_HOME").or_else(home);
+    Ok(base.context("neither XDG_CACHE_HOME nor HOME is set")?.join("qemu-iothread"))
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ pub struct Build {
     other codes are bad, as for git bisect run.\n\nExamples:\n  \
     cargo xtask bisect                    a table of every commit\n  \
     cargo xtask bisect --from 3 --to 5    three commits only\n  \
-    cargo xtask bisect -- build/qemu-storage-daemon --object iothread,help"
+    cargo xtask bisect -- grep -q iothread_get_aio_context include/system/iothread.h"
 )]
 pub struct Bisect {
     /// First commit to look at (1 is the first patch)

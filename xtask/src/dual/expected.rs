@@ -89,6 +89,7 @@ pub fn parse(text: &str) -> Result<List> {
     let File { difference, mended, quiet } =
         toml::from_str(text).context("the list of differences")?;
     mended.iter().try_for_each(Mended::check)?;
+    quiet.iter().try_for_each(Quiet::check)?;
     let entries = difference.into_iter().map(entry).collect::<Result<_>>()?;
     Ok(List { entries, mended, quiet })
 }
@@ -110,6 +111,16 @@ fn entry(raw: Raw) -> Result<Entry> {
         reason: raw.reason,
         commit: raw.commit,
     })
+}
+
+impl List {
+    /// Whether each entry is about something that is compared; else nobody would see it vanish.
+    pub fn is_about_only(&self, known: &[&str]) -> Result<()> {
+        let stray = self.entries.iter().find(|entry| !known.contains(&entry.check.as_str()));
+        stray.map_or(Ok(()), |Entry { name, check, .. }| {
+            bail!("{name}: nothing is called {check:?}")
+        })
+    }
 }
 
 /// Whether each entry belongs to a commit of the whole series that may bring one, and each commit

@@ -68,8 +68,9 @@ impl Tip<'_> {
 impl Mended {
     /// Whether it says all that it has to.
     pub fn check(&self) -> Result<()> {
-        let Mended { commit, reason, test, untested, .. } = self;
+        let Mended { commit, reason, test, untested, only } = self;
         ensure!(!reason.trim().is_empty(), "{commit}: what it mends needs a reason");
+        is_version(only.as_deref()).with_context(|| commit.clone())?;
         match (test, untested) {
             (Some(words), None) | (None, Some(words)) if !words.trim().is_empty() => Ok(()),
             _ => bail!("{commit}: what it mends needs either a test or why there is none"),
@@ -85,7 +86,17 @@ impl Mended {
     }
 }
 
+fn is_version(only: Option<&str>) -> Result<()> {
+    let known = |name| Version::ALL.iter().any(|version| version.name() == name);
+    ensure!(only.is_none_or(known), "there is no series for {only:?}");
+    Ok(())
+}
+
 impl Quiet {
+    pub fn check(&self) -> Result<()> {
+        is_version(self.only.as_deref())
+    }
+
     pub fn sound(&self, tip: &Tip) -> Result<()> {
         self.commits.iter().try_for_each(|commit| tip.has(commit, self.only.as_deref()).map(drop))
     }
@@ -104,7 +115,8 @@ pub struct Tests {
 
 impl Tests {
     pub fn of(tree: &Path) -> Result<Tests> {
-        let iotests = names(&tree.join(IOTESTS))?;
+        let mut iotests = names(&tree.join(IOTESTS))?;
+        iotests.retain(|name| !name.ends_with(".out"));
         let mut sources = String::new();
         for dir in REGISTERED.map(|dir| tree.join(dir)) {
             let files = names(&dir)?;
@@ -117,9 +129,9 @@ impl Tests {
         Ok(Tests { sources, iotests })
     }
 
-    /// The whole name counts, as the string that it is in C.
+    /// The whole name counts, as the first argument that it is in C.
     fn have(&self, name: &str) -> bool {
-        self.sources.contains(&format!("\"{name}\"")) || self.iotests.contains(name)
+        self.sources.contains(&format!("(\"{name}\",")) || self.iotests.contains(name)
     }
 }
 

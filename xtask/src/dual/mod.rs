@@ -67,9 +67,8 @@ const SHOWN: usize = 12;
 pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
     if let Some(name) = args.suite.as_deref() {
         let plan = Plan::open(ctx)?;
-        let known = || plan.suites().into_iter().chain(SCRIPTS.map(|(name, ..)| name));
-        if !known().any(|known| known == name) {
-            let known: Vec<_> = known().collect();
+        let known = names(&plan);
+        if !known.contains(&name) {
             flags::wrong_usage(format!(
                 "no suite is called {name}; there are {}",
                 known.join(", ")
@@ -95,6 +94,11 @@ pub fn run(ctx: &Ctx, args: &flags::Dual) -> Result<()> {
     report.finish()
 }
 
+/// Of all suites and conversations.
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.suites().into_iter().chain(SCRIPTS.map(|(name, ..)| name)).collect()
+}
+
 /// Compares every side with the first, which is plain C.
 pub fn check(ctx: &Ctx, report: &mut Report, sides: &[Side], scope: Scope) -> Result<()> {
     check_only(ctx, report, sides, scope, None)
@@ -114,6 +118,7 @@ fn check_only(
 ) -> Result<()> {
     let place = Place::new(ctx, sides)?;
     let plan = Plan::open(ctx)?;
+    place.list.is_about_only(&names(&plan))?;
     let scripts = SCRIPTS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
     let scripts: Vec<_> = scripts.collect();
     let wanted = plan.suites().into_iter().any(|name| only.is_none_or(|only| only == name));

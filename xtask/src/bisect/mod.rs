@@ -3,6 +3,7 @@
 //! or the first commit at which a command fails; or each commit's tests without the commit.
 
 mod alone;
+mod batch;
 pub mod plain_c;
 mod search;
 pub mod suite;
@@ -13,7 +14,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +208,7 @@ impl Commit {
             .read(["log", "-1", "--format=%s"])
             .context("cannot read the commit's subject")?;
         let label = format!("{} {depth}", build::label(series));
-        let company = suite::in_company();
+        let company = batch::in_company();
         let built = build::in_worktree(ctx, host, &worktree, &label, FLAVOR);
         drop(company);
         let log = ctx.ui.log_path(&build::log_name(&label, FLAVOR));
@@ -249,14 +250,12 @@ impl Commit {
 /// `-Werror` is for C; rustc's warnings are told by the place that comes below them.
 fn no_warning(log: &Path) -> Result<()> {
     let text = fs::read_to_string(log).with_context(|| format!("no {}", log.display()))?;
-    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
-    for pair in lines.windows(2) {
-        if let [said, place] = pair {
-            let warns = said.starts_with("warning") && place.starts_with("--> ");
-            ensure!(!warns, "rustc warns: {said} {place}");
-        }
+    let lines = || text.lines().map(str::trim_start);
+    let mut pairs = lines().zip(lines().skip(1));
+    match pairs.find(|(said, place)| said.starts_with("warning") && place.starts_with("--> ")) {
+        Some((said, place)) => bail!("rustc warns: {said} {place}"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn table(rows: &[Row]) -> Table {

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 
-use super::suite::{in_company, is_brought};
+use super::batch::in_company;
+use super::suite::is_brought;
 use crate::build::{self, Flavor};
 use crate::ctx::Ctx;
 use crate::dual::rates::{self, Judgement};

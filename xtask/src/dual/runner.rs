@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Runs test programs, a few more at once than there are processors, each with a limit of time.
 
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,11 @@ pub struct Run {
     pub name: String,
     pub results: Results,
     pub seconds: f64,
+}
+
+/// So that none of the long ones is left alone at the end.
+pub fn longest_first(jobs: &mut [Job]) {
+    jobs.sort_by_key(|job| Reverse(job.test.limit));
 }
 
 /// Runs all jobs in order; `progress` hears how many are done.

@@ -21,7 +21,8 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     let tests = asked_for(ctx, asked)?;
     let logs = ctx.ui.log_path(&asked.log_name()).with_extension("");
     let job = |test| Job { side: 0, test, log: logs.join(test.log_name(0)) };
-    let jobs: Vec<Job> = tests.iter().map(job).collect();
+    let mut jobs: Vec<Job> = tests.iter().map(job).collect();
+    runner::longest_first(&mut jobs);
     let runs = runner::run_shown(ctx, asked.title, &logs, &jobs)?;
     let result = |run: &Run| {
         let log = jobs.iter().find(|job| job.test.name == run.name).map(|job| &job.log);
@@ -36,14 +37,12 @@ pub fn run(ctx: &Ctx, asked: &Asked) -> Result<Vec<TestResult>> {
     Ok(results)
 }
 
-/// The longest first, so that none is left alone at the end.
 fn asked_for(ctx: &Ctx, asked: &Asked) -> Result<Vec<Test>> {
     let source = asked.build.parent().context("a build directory has a source tree around it")?;
     let mut tests = Plan::open(ctx)?.tests(source, asked.build, Scope::Default)?;
     tests.retain(|test| asked.names.contains(&test.name));
     let (wanted, found) = (asked.names.len(), tests.len());
     ensure!(found == wanted, "{}: {wanted} tests asked for, {found} are there", asked.title);
-    tests.sort_by_key(|test| std::cmp::Reverse(test.limit));
     for test in &mut tests {
         for (name, value) in suites::environment(ctx, asked.build) {
             test.env.entry(name.into()).or_insert(value);

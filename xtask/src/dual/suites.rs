@@ -77,19 +77,15 @@ impl<'a> Suites<'a> {
             ctx.ui.say(format!("{} results of plain C are still good", kept.len()));
         }
         let known: BTreeSet<&String> = kept.iter().map(|run| &run.name).collect();
-        // The longest first, so that none is left alone at the end.
-        let limit =
-            |name: &String| suites.tests.iter().find_map(|own| own.get(name)).map(|t| t.limit);
         let names: BTreeSet<&String> = suites.tests.iter().flat_map(BTreeMap::keys).collect();
-        let mut names: Vec<&String> = names.into_iter().collect();
-        names.sort_by_key(|name| std::cmp::Reverse(limit(name)));
-        let jobs = names
+        let mut jobs: Vec<_> = names
             .iter()
             .flat_map(|name| {
                 let due = (0..sides.len()).filter(|side| *side > 0 || !known.contains(name));
                 due.filter_map(|side| suites.job(side, name, 0))
             })
             .collect();
+        runner::longest_first(&mut jobs);
         let runs = suites.run_jobs(jobs, "QEMU's tests on every side")?;
         suites.first = sides.iter().map(|_| BTreeMap::new()).collect();
         for run in runs.into_iter().chain(kept) {

@@ -53,7 +53,7 @@ const SCRIPTS: [(&str, usize, usize); 5] = [
     ("devices", 180, 1),
     ("storage-daemon", 200, 1),
     ("commandline", 0, 50),
-    (HAZARDS, 0, 14),
+    (HAZARDS, 0, 15),
 ];
 
 const HAZARDS: &str = "hazards";
